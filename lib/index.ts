@@ -61,6 +61,19 @@ export {
   videoClipTextSide,
 } from "./features/index_text_encoder.js";
 export type { IndexedVideo } from "./features/index_writer.js";
+export type { StorageOptions } from "./features/remote/video_sources.js";
+export type {
+  CallOptions,
+  GetOptions,
+  ObjectBody,
+  ObjectFacts,
+  ObjectStore,
+  PutOptions,
+} from "./storage/object_store.js";
+export type { RetryOptions } from "./storage/retry.js";
+export type { S3Options } from "./storage/s3_client.js";
+export { S3Store } from "./storage/s3_store.js";
+export { StorageError, type StorageFault } from "./storage/storage_error.js";
 export { type ExtractSummary, type ExtractToFolderOptions, extractToFolder } from "./features/run.js";
 export { classifyFolder, type ClassifyFolderOptions } from "./features/classify_folder.js";
 export type { FeatureFailure } from "./features/feature_failures.js";

@@ -151,11 +151,32 @@ export const ERROR_CODES = {
       "`f16` and `tf32` need a GPU; `bf16x3` needs a CPU with AMX; `bf16` on a CPU needs AMX (Intel) or AVX512-BF16 at full rate (AMD), since it would be slower elsewhere.",
     cure: "Use `precision: 'f32'`, which works everywhere, or `auto`, which takes `bf16` where it is faster.",
   },
+  ERR_QUARANTINED: {
+    class: "VideoError",
+    meaning: "A video ended the worker that decoded it, several times, and is not handed out any more.",
+    cause: "A file that makes a decoder crash or use all memory.",
+    cure: "Look at the file with another program. `--retry-failed` tries it again; `--max-crashes` sets the number of workers that it may end.",
+  },
+  ERR_QUEUE: {
+    class: "VideoClipError",
+    meaning:
+      "The server that hands out the videos of a run cannot be used, or the run is another one than the worker's.",
+    cause:
+      "The server does not answer, its settings lose jobs, `bullmq` and its driver are not installed, or the worker has other weights, another preset or another version than the run.",
+    cure: "The message names the cause. Results are safe in the folder of the run; start the worker again when it is mended.",
+  },
   ERR_RENDERER_MISSING: {
     class: "VideoClipError",
     meaning: "A plot cannot be drawn as a PNG picture. The SVG file was written.",
     cause: "The optional packages that render it are not installed.",
     cure: "Run `npm install @resvg/resvg-wasm dejavu-fonts-ttf`, or use the SVG file.",
+  },
+  ERR_RESULTS_DIFFER: {
+    class: "VideoClipError",
+    meaning: "Two workers of a run made different features of the same video.",
+    cause:
+      "The workers have processors whose instructions round differently, other versions of FFmpeg, or the video was changed during the run.",
+    cure: "The first result is kept. Run the workers of a run on machines of one kind, and look at the two parts of the manifest that the message names.",
   },
   ERR_RUN: {
     class: "VideoClipError",
@@ -174,6 +195,13 @@ export const ERROR_CODES = {
     meaning: "The shapes of operands do not fit together.",
     cause: "An array in another layout than documented (channels come last), or a wrong size.",
     cure: "The message names the layer, the expected and the received shape.",
+  },
+  ERR_STORAGE: {
+    class: "StorageError",
+    meaning: "A bucket, or a file on the web, cannot be read or written.",
+    cause:
+      "No credentials or wrong ones, a bucket that does not exist, an endpoint that does not answer, or a server that is out of order for a long time. A single object that is missing or closed is a failure of its video instead.",
+    cure: "Correct what the message names; what was finished is saved, go on with `resume: true` (`--resume`). See [object storage](object_storage.md).",
   },
   ERR_TOO_MANY_SKIPPED: {
     class: "DatasetError",

@@ -12,6 +12,7 @@ import {
   lstatSync,
   mkdirSync,
   openSync,
+  readFileSync,
   realpathSync,
   renameSync,
   rmSync,
@@ -171,6 +172,12 @@ export class DurableFile {
   /** Writes all bytes, at `position` or after the last written byte. */
   write(content: Content, position?: number): void {
     writing(this.path, () => writeAll(this.#file!, bytesOf(content), position));
+  }
+
+  /** Whether the bytes from `position` to the last written one are these. */
+  holds(bytes: Uint8Array, position: number): boolean {
+    const own = readFileSync(this.#temporary).subarray(position);
+    return own.equals(bytes);
   }
 
   /** Syncs, renames and syncs the folder: afterwards the file is complete and durable. */

@@ -10,12 +10,16 @@ import { featuresCommand } from "./features_command.js";
 import { indexCommand } from "./index.js";
 import { inspectCommand } from "./inspect.js";
 import { plotCommand } from "./plot.js";
+import { queueCommand } from "./queue.js";
 import { searchCommand } from "./search.js";
 import { trainCommand } from "./train.js";
+import { workCommand } from "./work.js";
 
 /** All commands of `videoclip`, in the order of its help. */
 export const allCommands = (): Command[] => [
   extractCommand(),
+  queueCommand(),
+  workCommand(),
   featuresCommand(),
   embedCommand(),
   indexCommand(),

@@ -35,3 +35,40 @@ export async function onInterrupt(
  */
 export const interruptible = (note: string, work: (signal: AbortSignal) => Promise<void>): Promise<void> =>
   onInterrupt(work, () => process.stderr.write(`videoclip: interrupted; ${note}\n`));
+
+/**
+ * Runs work that a first SIGINT or SIGTERM asks to end in an orderly way.
+ * @param grace milliseconds after which the second signal that the work receives aborts it, as does another SIGINT or
+ * SIGTERM; then the exit code is 130
+ */
+export async function onDrain(
+  grace: number,
+  work: (drain: AbortSignal, signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const [drain, stop] = [new AbortController(), new AbortController()];
+  let first = 0;
+  let timer: NodeJS.Timeout | undefined;
+  const giveUp = () => stop.abort(new Error("interrupted"));
+  const ask = () => {
+    if (first === 0) {
+      first = Date.now();
+      process.stderr.write("videoclip: asked to end; videos in progress are finished, the rest is handed back\n");
+      timer = setTimeout(giveUp, grace);
+      drain.abort(new Error("asked to end"));
+    } else if (Date.now() - first > SAME_SIGNAL) {
+      if (stop.signal.aborted) process.exit(130);
+      giveUp();
+    }
+  };
+  process.on("SIGINT", ask).on("SIGTERM", ask);
+  try {
+    await work(drain.signal, stop.signal);
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+    process.stderr.write("videoclip: interrupted; finished videos are saved, the others are done by other workers\n");
+    process.exitCode = 130;
+  } finally {
+    clearTimeout(timer);
+    process.off("SIGINT", ask).off("SIGTERM", ask);
+  }
+}

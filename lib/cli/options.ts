@@ -28,6 +28,14 @@ export function whole(text: string): number {
   return value;
 }
 
+/** A number of bytes, such as `20GB`, `512MiB` or `1000000`. */
+export function byteCount(text: string): number {
+  const [, digits, unit = "", binary] = /^\s*([\d.]+)\s*(?:([kmgt])(i)?)?b?\s*$/i.exec(text) ?? [];
+  const value = Number(digits) * (binary ? 1024 : 1000) ** ["", "k", "m", "g", "t"].indexOf(unit.toLowerCase());
+  if (!(value >= 1) || !Number.isFinite(value)) throw new InvalidOption("expected a number of bytes, such as 20GB");
+  return Math.floor(value);
+}
+
 /** Collects the values of a repeated option. */
 export const collect = (value: string, before: string[] = []): string[] => [...before, value];
 

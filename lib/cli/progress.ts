@@ -5,8 +5,12 @@ import { failureReporter, printable } from "./options.js";
 
 /** The estimated time left as `1 h 2 min`, `3 min 4 s` or `5 s`; `?` until something is done. */
 export function timeLeft(done: number, total: number, seconds: number): string {
-  if (done === 0) return "?";
-  const left = Math.round((seconds / done) * (total - done));
+  return done === 0 ? "?" : duration((seconds / done) * (total - done));
+}
+
+/** A number of seconds as `1 h 2 min`, `3 min 4 s` or `5 s`. */
+export function duration(seconds: number): string {
+  const left = Math.round(seconds);
   if (left >= 3600) return `${Math.floor(left / 3600)} h ${Math.floor((left % 3600) / 60)} min`;
   return left >= 60 ? `${Math.floor(left / 60)} min ${left % 60} s` : `${left} s`;
 }
@@ -59,7 +63,7 @@ export class ProgressReporter {
     this.#bar?.stop();
   }
 
-  finish(summary: ExtractSummary): void {
+  finish(summary: Pick<ExtractSummary, "videos" | "clips" | "failures" | "broken" | "skipped" | "seconds">): void {
     this.stop();
     if (this.options.json) process.stdout.write(`${JSON.stringify({ event: "summary", ...summary })}\n`);
     if (this.options.quiet) return;

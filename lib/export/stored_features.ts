@@ -2,7 +2,7 @@ import { basename } from "node:path";
 import { compareText } from "../base/compare_text.js";
 import { DatasetError, VideoClipError } from "../base/errors.js";
 import { isWellFormed } from "../base/text_encoding.js";
-import { entryOf, type ManifestEntry } from "../data/feature_manifest.js";
+import { entryOf, type ManifestEntry } from "../records/feature_manifest.js";
 import { type ExtractedFeatures, readFeatureFolders, spaceOf, type VideoFeatureFile } from "../features/extracted_features.js"; // prettier-ignore
 import { brokenFailures, type FeatureFailure } from "../features/feature_failures.js";
 import { npyShape } from "../weights/read_npy.js";

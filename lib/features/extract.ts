@@ -1,10 +1,10 @@
 import type { VideoClipError } from "../base/errors.js";
 import { type ClipEncoder, encodeClips } from "../models/encode_clips.js";
-import { decodeVideo } from "../video/index.js";
 import { readClips } from "../video/read_clips.js";
 import type { DecodeFunction, DecoderName, OnError, VideoInfo } from "../video/types.js";
 import type { InputItem } from "./input_item.js";
 import { findInputs } from "./inputs.js";
+import { type StorageOptions, VideoSources } from "./remote/video_sources.js";
 
 /** Progress of an extraction: encoded clips, finished and failed videos, and the total. */
 export interface ExtractProgress {
@@ -14,7 +14,7 @@ export interface ExtractProgress {
   total: number;
 }
 
-export interface ExtractOptions {
+export interface ExtractOptions extends StorageOptions {
   /** A `VideoEncoder`, or another encoder of clips. */
   encoder: ClipEncoder;
   decoder?: DecoderName | undefined;
@@ -50,39 +50,66 @@ export type ExtractEvent =
   | { type: "failure"; path: string; error: VideoClipError; info?: VideoInfo | undefined };
 
 /**
- * Features of every clip of every input (files, folders, globs, lists). A video that cannot be decoded throws its
+ * Features of every clip of every input (files, folders, globs, lists, `s3://` and `https://` addresses). A video that cannot be decoded throws its
  * `VideoError` after the clips before it; use `extractToFolder` (or the command `videoclip extract`) to continue with
  * the others.
- * @throws VideoError; InvalidArgumentError; the signal's reason
+ * @throws VideoError; InvalidArgumentError; StorageError; the signal's reason
  */
 export async function* extract(inputs: readonly string[], options: ExtractOptions): AsyncGenerator<ClipFeature> {
-  const { items } = await findInputs(inputs);
-  for await (const event of extractEvents(items, options)) {
-    if (event.type === "failure") throw event.error;
-    if (event.type === "clip") {
-      const { type: _, ...feature } = event;
-      yield feature;
+  const sources = new VideoSources(options);
+  try {
+    const { items } = await findInputs(inputs, sources, options.signal);
+    for await (const event of extractEvents(items, options, sources)) {
+      if (event.type !== "clip") sources.forget(event.path);
+      if (event.type === "failure") throw event.error;
+      if (event.type === "clip") {
+        const { type: _, ...feature } = event;
+        yield feature;
+      }
     }
+  } finally {
+    sources.dispose();
   }
 }
 
+/** Videos, or a source of them: the next one is taken when a decoder is free. */
+export type InputItems = readonly InputItem[] | AsyncIterable<InputItem>;
+
 /**
  * Decodes several videos at a time, encodes batches across videos and yields events. Memory is bounded: decoders wait
- * while two batches are queued. A row, and so a feature, does not depend on its batch.
+ * while two batches are queued. A row, and so a feature, does not depend on its batch. A source of items must not wait
+ * for the results of earlier ones: their clips may wait for a full batch.
  * @param items videos; an item with an error fails with it, in its turn
  */
 export async function* extractEvents(
-  items: readonly InputItem[],
+  items: InputItems,
   options: ExtractOptions,
-  decode: DecodeFunction = decodeVideo,
+  sources: VideoSources,
 ): AsyncGenerator<ExtractEvent> {
   const { encoder, decoder, decoders = 2, timeout, onError, l2, signal, onProgress } = options;
   const { preset } = encoder;
-  const progress = { clips: 0, videos: 0, failures: 0, total: items.length };
-  const paths = items.map(({ path }) => path);
+  const progress = { clips: 0, videos: 0, failures: 0, total: 0 };
+  if (Array.isArray(items)) progress.total = items.length;
+  const known = new Map<string, VideoClipError>();
+  async function* counted() {
+    for await (const item of items) {
+      if (!Array.isArray(items)) progress.total++;
+      yield item;
+    }
+  }
+  async function* paths() {
+    for await (const { path, error } of sources.ahead(counted(), signal)) {
+      if (error) known.set(path, error);
+      yield path;
+    }
+  }
   const events = encodeClips(
     (reading) =>
-      readClips(paths, { preset, decoder, decoders, timeout, onError, ...reading }, unlessKnown(items, decode)),
+      readClips(
+        paths(),
+        { preset, decoder, decoders, timeout, onError, ...reading },
+        unlessKnown(known, sources.decode),
+      ),
     encoder,
     { signal },
   );
@@ -104,12 +131,12 @@ export async function* extractEvents(
 }
 
 /** Opens videos, except those that are known to fail. */
-function unlessKnown(items: readonly InputItem[], open: DecodeFunction): DecodeFunction {
-  const known = new Map(items.flatMap(({ path, error }) => (error ? [[path, error]] : [])));
+function unlessKnown(known: Map<string, VideoClipError>, open: DecodeFunction): DecodeFunction {
   return async (path, options) => {
     const error = known.get(path);
-    if (error) throw error;
-    return open(path, options);
+    if (!error) return open(path, options);
+    known.delete(path);
+    throw error;
   };
 }
 

@@ -10,7 +10,7 @@ import {
   manifestNames,
   type ManifestRecord,
   readManifests,
-} from "../data/feature_manifest.js";
+} from "../records/feature_manifest.js";
 import { isArrayOf } from "../base/typed_arrays.js";
 
 /** A feature file of an extraction. */

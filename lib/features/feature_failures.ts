@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { DatasetError, VideoClipError } from "../base/errors.js";
 import { removeFile, writeDurably } from "../base/files.js";
-import type { BrokenRecord } from "../data/feature_manifest.js";
+import type { BrokenRecord } from "../records/feature_manifest.js";
 
 /** Features that were left out, and the reason. */
 export interface FeatureFailure {

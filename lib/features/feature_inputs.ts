@@ -1,6 +1,6 @@
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { MANIFEST_NAME } from "../data/feature_manifest.js";
+import { MANIFEST_NAME } from "../records/feature_manifest.js";
 import { combineFeatures, type ExtractedFeatures, readFeatureFolders } from "./extracted_features.js";
 import { readFeatureParquet } from "./read_parquet.js";
 import { readWebDataset } from "./read_webdataset.js";

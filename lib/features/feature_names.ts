@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { parse } from "node:path";
-import type { ManifestRecord } from "../data/feature_manifest.js";
+import { fileNameOf } from "../base/addresses.js";
+import type { ManifestRecord } from "../records/feature_manifest.js";
 
 /** Bytes of the longest name that file systems support. */
 const LONGEST = 255;
@@ -37,7 +38,7 @@ export function featureNames(
   );
 }
 
-const baseOf = (path: string): string => parse(path).name.replace(/^\.+/, "_") || "video";
+const baseOf = (path: string): string => parse(fileNameOf(path)).name.replace(/^\.+/, "_") || "video";
 const fits = (base: string): boolean => Buffer.byteLength(base) <= LONGEST - ENDING.length;
 
 /** The leading characters of a text that fit into `bytes` bytes of UTF-8. */

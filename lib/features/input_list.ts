@@ -1,12 +1,16 @@
 import { open, readFile } from "node:fs/promises";
-import { resolve } from "node:path";
-import { parse } from "csv-parse/sync";
+import { Readable } from "node:stream";
+import { dirname } from "node:path";
+import { parse } from "csv-parse";
+import { absolutePath } from "../base/absolute_path.js";
 import { DatasetError, VideoError } from "../base/errors.js";
 import { readJsonLines } from "../base/json_lines.js";
 import { parseJson } from "../base/parse_json.js";
 import { decodeText, encodingOf } from "../base/text_encoding.js";
-import { addressFault, pathOfAddress } from "../base/addresses.js";
+import { textLines, textParts } from "../base/text_file.js";
+import { addressFault, isRemote, pathOfAddress } from "../base/addresses.js";
 import type { InputItem } from "./input_item.js";
+import { remoteItem } from "./remote/remote_item.js";
 import { endingOf } from "../base/media_names.js";
 
 /** Names of the columns and fields that hold a path, in small letters. */
@@ -20,22 +24,38 @@ export const isListName = (name: string): boolean => LISTS.includes(endingOf(nam
 type Row = { line: number; path: string } | { line: number; reason: string };
 
 /**
- * The videos in a list, relative to its folder: `.csv` and `.tsv` with a column `path` or `video`, `.jsonl` and `.json`
- * with such a field or plain strings, `.txt` and `.lst` with one path per line. Text is UTF-8 or UTF-16; columns are
- * separated by commas, semicolons or tabs. A broken row is an item with its error.
+ * The videos in a list, by addresses (`s3://bucket/key`, `https://...`) or paths relative to its folder: `.csv` and
+ * `.tsv` with a column `path` or `video`, `.jsonl` and `.json` with such a field or plain strings, `.txt` and `.lst` with
+ * one path per line. Text is UTF-8 or UTF-16; columns are separated by commas, semicolons or tabs. A broken row is an
+ * item with its error. All but `.json` are read row by row.
  * @throws DatasetError `ERR_MANIFEST` for a file that is not a list
  */
 export async function readInputList(file: string): Promise<InputItem[]> {
-  const rows = await rowsOf(file);
-  return rows.map((row) => itemOf(file, row));
+  const items: InputItem[] = [];
+  try {
+    for await (const row of rowsOf(file)) items.push(itemOf(file, row));
+  } catch (cause) {
+    if (cause instanceof DatasetError) throw cause;
+    throw listError(file, cause instanceof Error ? cause.message : String(cause), { cause });
+  }
+  return items;
 }
 
 function itemOf(file: string, row: Row): InputItem {
   const place = `${file}:${row.line}`;
   if ("reason" in row) return failed(place, row.reason);
+  if (isRemote(row.path)) return remoteRow(place, row.path);
   const fault = addressFault(row.path);
   if (fault) return { path: row.path, error: new VideoError("ERR_VIDEO_NOT_FOUND", `${place}: ${fault}`, { file }) };
-  return { path: resolve(file, "..", pathOfAddress(row.path) ?? row.path) };
+  return { path: absolutePath(pathOfAddress(row.path) ?? row.path, dirname(file)) };
+}
+
+function remoteRow(place: string, address: string): InputItem {
+  try {
+    return remoteItem(address);
+  } catch (error) {
+    return failed(place, (error as Error).message);
+  }
 }
 
 const failed = (place: string, reason: string): InputItem => ({
@@ -43,25 +63,21 @@ const failed = (place: string, reason: string): InputItem => ({
   error: new VideoError("ERR_VIDEO_NOT_FOUND", `${place}: ${reason}`, { file: place }),
 });
 
-async function rowsOf(file: string): Promise<Row[]> {
+async function* rowsOf(file: string): AsyncGenerator<Row> {
   const ending = endingOf(file);
-  try {
-    if ((ending === "jsonl" || ending === "ndjson") && (await isUtf8File(file))) {
-      // line by line, because the manifest of a large extraction is a list too
-      return [...readJsonLines(file, { torn: true })].map(({ line, value, reason }) =>
-        reason === undefined ? fieldOf(value, line) : { line, reason },
-      );
-    }
-    const text = decodeText(await readFile(file));
-    if (ending === "csv" || ending === "tsv") return tableRows(file, text);
-    const lines = text.split(/\r\n|\n|\r/).map((value, i) => ({ value: value.trim(), line: i + 1 }));
-    const full = lines.filter(({ value }) => value !== "");
-    if (ending === "txt" || ending === "lst") return full.map(({ value, line }) => ({ path: value, line }));
-    if (ending === "json") return jsonRows(file, text);
-    return full.map(({ value, line }) => fieldOf(parsed(value), line));
-  } catch (cause) {
-    if (cause instanceof DatasetError) throw cause;
-    throw listError(file, cause instanceof Error ? cause.message : String(cause), { cause });
+  if (ending === "csv" || ending === "tsv") return yield* tableRows(file);
+  if (ending === "json") return yield* jsonRows(file, decodeText(await readFile(file)));
+  const isPlain = ending === "txt" || ending === "lst";
+  if (!isPlain && (await isUtf8File(file))) {
+    for (const { line, value, reason } of readJsonLines(file, { torn: true }))
+      yield reason === undefined ? fieldOf(value, line) : { line, reason };
+    return;
+  }
+  let line = 0;
+  for await (const text of textLines(file)) {
+    line++;
+    const value = text.trim();
+    if (value !== "") yield isPlain ? { path: value, line } : fieldOf(parsed(value), line);
   }
 }
 
@@ -111,35 +127,55 @@ function jsonRows(file: string, text: string): Row[] {
   throw listError(file, "expected a list of paths, or of objects with a path or video field");
 }
 
-/** The most frequent separator of the first line. */
-function delimiterOf(text: string): string {
-  const [header] = text.split(/\r\n|\n|\r/, 1);
+/** The most frequent separator of a line. */
+function delimiterOf(header: string): string {
   const count = (separator: string) => header.split(separator).length;
   return [",", ";", "\t"].reduce((best, separator) => (count(separator) > count(best) ? separator : best));
 }
 
-function tableRows(file: string, text: string): Row[] {
-  const delimiter = delimiterOf(text);
-  const rows = parse(text, {
-    delimiter,
+interface TableRow {
+  record: string[];
+  info: { lines: number };
+}
+
+async function* tableRows(file: string): AsyncGenerator<Row> {
+  let first = "";
+  for await (const text of textLines(file)) {
+    first = text;
+    break;
+  }
+  const parser = parse({
+    delimiter: delimiterOf(first),
     skip_empty_lines: true,
     trim: true,
     relax_quotes: true,
     relax_column_count: true,
     info: true,
-  }) as unknown as { record: string[]; info: { lines: number } }[];
-  const header = rows.shift()?.record ?? [];
+  });
+  const source = Readable.from(textParts(file));
+  source.on("error", (error) => parser.destroy(error));
+  let columns: number[] | undefined;
+  let header: string[] = [];
+  for await (const { record, info } of source.pipe(parser) as AsyncIterable<TableRow>) {
+    if (!columns) {
+      header = record;
+      columns = columnsOf(file, header);
+      continue;
+    }
+    const path = columns.map((column) => record[column]).find(Boolean);
+    yield path ? { path, line: info.lines } : { line: info.lines, reason: `it has no ${header[columns[0]]}` };
+  }
+  if (!columns) columnsOf(file, []);
+}
+
+/** Positions of the columns that may hold a path. @throws DatasetError if there is none */
+function columnsOf(file: string, header: readonly string[]): number[] {
   const names = header.map((name) => name.toLowerCase());
   const columns = PATH_COLUMNS.map((name) => names.indexOf(name)).filter((column) => column >= 0);
-  if (columns.length === 0) {
-    const found = header.map((name) => JSON.stringify(name)).join(", ") || "nothing";
-    throw listError(file, `its first line must name a column path or video; its columns are ${found}`, {
-      expected: PATH_COLUMNS,
-      received: header,
-    });
-  }
-  return rows.map(({ record, info: { lines: line } }) => {
-    const path = columns.map((column) => record[column]).find(Boolean);
-    return path ? { path, line } : { line, reason: `it has no ${header[columns[0]]}` };
+  if (columns.length > 0) return columns;
+  const found = header.map((name) => JSON.stringify(name)).join(", ") || "nothing";
+  throw listError(file, `its first line must name a column path or video; its columns are ${found}`, {
+    expected: PATH_COLUMNS,
+    received: header,
   });
 }

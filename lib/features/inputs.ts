@@ -1,12 +1,14 @@
 import { realpathSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { basename, dirname, join, resolve, sep } from "node:path";
+import { isAbsolutePath } from "../base/absolute_path.js";
 import { DatasetError, InvalidArgumentError } from "../base/errors.js";
-import { addressFault, pathOfAddress } from "../base/addresses.js";
+import { addressFault, isRemote, pathOfAddress } from "../base/addresses.js";
 import type { InputItem } from "./input_item.js";
 import { isListName, readInputList } from "./input_list.js";
 import { isMediaName } from "../base/media_names.js";
 import { Omissions } from "./omissions.js";
+import { VideoSources } from "./remote/video_sources.js";
 import { searchFolder } from "./search_folder.js";
 
 /** A folder of inputs with its identity. If the identity changes later, a disk or mount is gone. */
@@ -23,27 +25,42 @@ export interface FoundInputs {
 }
 
 /**
- * All videos of files, folders (with subfolders), globs and lists (see `readInputList`). A missing file stays in the
- * result, so that it becomes a failure; so do rows and names that cannot be used.
- * @throws InvalidArgumentError for an address, a glob without matches, and when no video is found; DatasetError for a
- * file that is not a list
+ * All videos of files, folders (with subfolders), globs, lists (see `readInputList`), prefixes of buckets, and addresses
+ * of objects and files on the web. A missing file stays in the result, so that it becomes a failure; so do rows and
+ * names that cannot be used.
+ * @param sources lists prefixes of buckets
+ * @throws InvalidArgumentError for an address of another kind, a glob without matches, and when no video is found;
+ * DatasetError for a file that is not a list; StorageError for a bucket that cannot be listed
  */
-export async function findInputs(inputs: readonly string[]): Promise<FoundInputs> {
+export async function findInputs(
+  inputs: readonly string[],
+  sources: VideoSources = new VideoSources(),
+  signal?: AbortSignal,
+): Promise<FoundInputs> {
   if (inputs.length === 0)
     throw new InvalidArgumentError("inputs: expected at least one file, folder, glob or list of videos");
   const omitted = new Omissions();
   const found: InputItem[] = [];
   const roots = new Set<string>();
   for (const input of inputs) {
-    for (const item of await expand(input, omitted, roots)) found.push(item);
+    const some = isRemote(input) ? await sources.find(input, omitted, signal) : await expand(input, omitted, roots);
+    for (const item of some) found.push(item);
   }
-  const items = eachOnce(found.map(({ path, error }) => ({ path: error ? path : resolve(path), error })));
+  for (const item of found) {
+    if (!item.error && !isRemote(item.path) && !isAbsolutePath(item.path)) item.path = resolve(item.path);
+  }
+  const items = eachOnce(found);
   if (items.length === 0) {
     const left = omitted.sentence();
     throw new InvalidArgumentError(`inputs: no video was found${left ? `; ${left}` : ""}`, { argument: "inputs" });
   }
-  const known = await Promise.all([...roots].map(async (path) => ({ path, id: await folderId(path) })));
-  return { items, omitted, roots: known.filter((root): root is InputRoot => root.id !== undefined) };
+  return { items, omitted, roots: await identify(roots) };
+}
+
+/** The folders that exist, with their identities. */
+export async function identify(folders: Iterable<string>): Promise<InputRoot[]> {
+  const known = await Promise.all([...folders].map(async (path) => ({ path, id: await folderId(path) })));
+  return known.filter((root): root is InputRoot => root.id !== undefined);
 }
 
 async function expand(input: string, omitted: Omissions, roots: Set<string>): Promise<InputItem[]> {
@@ -59,7 +76,7 @@ async function expand(input: string, omitted: Omissions, roots: Set<string>): Pr
     const items = await readInputList(path);
     if (items.length > 0 && items.every(({ error }) => error?.message.includes("is an address")))
       throw new DatasetError("ERR_MANIFEST", items[0].error!.message, { file: path });
-    for (const item of items) if (!item.error) roots.add(dirname(item.path));
+    for (const item of items) if (!item.error && !isRemote(item.path)) roots.add(dirname(item.path));
     return items;
   }
   if (!info && /[*?[\]{}]/.test(path)) {
@@ -74,24 +91,42 @@ async function expand(input: string, omitted: Omissions, roots: Set<string>): Pr
 }
 
 /**
- * Every path once. A file that links make reachable by several paths is kept once, by its real path if that is an
- * input.
+ * Every path once, sorted. A file that links make reachable by several paths is kept once, by its real path if that is
+ * an input.
  */
-function eachOnce(items: readonly InputItem[]): InputItem[] {
+function eachOnce(items: InputItem[]): InputItem[] {
+  items.sort((a, b) => compare(a.path, b.path));
+  const sorted = items.filter(({ path }, i) => i === 0 || path !== items[i - 1].path);
   const folders = new Map<string, string>();
-  const real = (path: string): string => {
+  /** The real path of an item that is reached through a link. */
+  const linked = ({ path, error }: InputItem): string | undefined => {
+    if (error || isRemote(path)) return undefined;
     const folder = dirname(path);
-    if (!folders.has(folder)) folders.set(folder, realFolder(folder));
-    return join(folders.get(folder)!, basename(path));
+    let real = folders.get(folder);
+    if (real === undefined) folders.set(folder, (real = realFolder(folder)));
+    return real === folder ? undefined : join(real, basename(path));
   };
-  const kept = new Map<string, InputItem>();
-  for (const item of items) {
-    const key = item.error ? item.path : real(item.path);
-    const before = kept.get(key);
-    const better = !before || (item.path !== before.path && (item.path === key || (before.path !== key && item.path < before.path))); // prettier-ignore
-    if (better) kept.set(key, item);
+  const kept = new Set<string>();
+  return sorted.filter((item) => {
+    const real = linked(item);
+    if (real === undefined) return true;
+    if (kept.has(real) || hasPath(sorted, real)) return false;
+    kept.add(real);
+    return true;
+  });
+}
+
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** Whether a path is among sorted items. */
+function hasPath(sorted: readonly InputItem[], path: string): boolean {
+  let [low, high] = [0, sorted.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (compare(sorted[middle].path, path) < 0) low = middle + 1;
+    else high = middle;
   }
-  return [...kept.values()].sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
+  return sorted[low]?.path === path;
 }
 
 function realFolder(folder: string): string {
@@ -115,15 +150,4 @@ export async function lostRoot(roots: readonly InputRoot[], path: string): Promi
     if ((await folderId(root.path)) !== root.id) return root.path;
   }
   return undefined;
-}
-
-/** Every N-th of the list, beginning at I. @param shard `I/N` with 0 <= I < N */
-export function takeShard<T>(items: readonly T[], shard: string | undefined): T[] {
-  if (shard === undefined) return [...items];
-  const match = /^(\d+)\/(\d+)$/.exec(shard);
-  const [index, count] = match ? [Number(match[1]), Number(match[2])] : [0, 0];
-  if (!match || count < 1 || index >= count) {
-    throw new InvalidArgumentError(`shard: expected I/N with 0 <= I < N, received ${shard}`, { argument: "shard" });
-  }
-  return items.filter((_, i) => i % count === index);
 }

@@ -1,9 +1,11 @@
 import { existsSync } from "node:fs";
-import type { ManifestRecord, SourceFacts } from "../data/feature_manifest.js";
+import { isRemote } from "../base/addresses.js";
+import type { ManifestRecord, SourceFacts } from "../records/feature_manifest.js";
 import { InvalidArgumentError } from "../base/errors.js";
 import type { Preset } from "../video/types.js";
 import type { InputItem } from "./input_item.js";
-import { hasContentOf, isUnchanged, sourceFacts } from "./source_facts.js";
+import type { VideoSources } from "./remote/video_sources.js";
+import { hasContentOf, isUnchanged } from "./source_facts.js";
 import type { FeatureStore } from "./store.js";
 
 export interface ResumePlan {
@@ -27,17 +29,16 @@ export interface ResumePlan {
 export async function planResume(
   store: FeatureStore,
   items: readonly InputItem[],
-  { retry, signal }: { retry: boolean; signal?: AbortSignal | undefined },
+  { retry, signal, sources }: { retry: boolean; signal?: AbortSignal | undefined; sources: VideoSources },
 ): Promise<ResumePlan> {
   const plan: ResumePlan = { todo: [], skipped: 0, failed: 0, moved: 0, changed: 0 };
   if (store.records.size === 0 && store.failures.size === 0) return { ...plan, todo: [...items] };
   const gone = recordsBySize(store.records, new Set(items.map(({ path }) => path)));
-  for (const item of items) {
-    signal?.throwIfAborted();
+  const isKnown = ({ path }: InputItem) => store.records.has(path) || store.failures.has(path);
+  for await (const { item, facts: now } of sources.factsOf(items, isKnown, signal)) {
     const { path } = item;
     const record = store.records.get(path);
     const failure = store.failures.get(path);
-    const now = item.error ? undefined : await sourceFacts(path);
     if (record && !(retry && record.partial)) {
       if (!record.source || !now || (await isUnchanged(path, record.source, now))) {
         if (record.partial && failure) plan.failed++;
@@ -49,7 +50,7 @@ export async function planResume(
     } else if (failure && !retry && !(await isMended(path, failure.source, now))) {
       plan.failed++;
     } else {
-      const before = record || !now ? undefined : await movedFrom(path, now, gone.get(now.bytes));
+      const before = record || !now || isRemote(path) ? undefined : await movedFrom(path, now, gone.get(now.bytes));
       if (before) {
         store.addMoved(before, path, now!);
         gone.get(now!.bytes)!.delete(before);
@@ -81,7 +82,12 @@ async function isMended(path: string, before: SourceFacts | null | undefined, no
 /** The record of a video that has disappeared from its path and had this content. */
 async function movedFrom(path: string, now: SourceFacts, records: Iterable<ManifestRecord> = []) {
   for (const record of records) {
-    if (!existsSync(record.path) && (await hasContentOf(path, record.source!, now).catch(() => false))) return record;
+    if (
+      !isRemote(record.path) &&
+      !existsSync(record.path) &&
+      (await hasContentOf(path, record.source!, now).catch(() => false))
+    )
+      return record;
   }
   return undefined;
 }

@@ -40,7 +40,7 @@ export async function searchFolder(root: string, omitted: Omissions): Promise<In
     else if (kind === "folder") items.push({ path, error: unreadable(path, "is a directory, not a file") });
     else if (kind === "pipe")
       items.push({ path, error: unreadable(path, "is a pipe, a socket or a device, not a file") });
-    else if (kind === "file" && isSourceText(path)) omitted.ending(`${endingOf(name)} source text`);
+    else if (kind === "file" && isSourceFile(path)) omitted.ending(`${endingOf(name)} source text`);
     else if (isPictureName(name)) pictures.push(entry);
     else {
       items.push({ path });
@@ -58,13 +58,15 @@ export async function searchFolder(root: string, omitted: Omissions): Promise<In
 const unreadable = (path: string, reason: string, cause?: unknown): VideoError =>
   new VideoError("ERR_VIDEO_UNREADABLE", `${path}: ${reason}`, { file: path, cause });
 
-/**
- * Whether a file with the extension of a transport stream is TypeScript source: empty, or text without the stream's
- * sync bytes.
- */
-function isSourceText(path: string): boolean {
-  if (!isVideoName(path) || !["ts", "mts"].includes(endingOf(path))) return false;
-  const head = Buffer.alloc(1024);
+/** Whether a file of this name may be TypeScript source instead of a transport stream. */
+export const mayBeSourceText = (name: string): boolean => isVideoName(name) && ["ts", "mts"].includes(endingOf(name));
+
+/** Bytes of a file by which source text is recognised. */
+export const SOURCE_HEAD = 1024;
+
+function isSourceFile(path: string): boolean {
+  if (!mayBeSourceText(path)) return false;
+  const head = Buffer.alloc(SOURCE_HEAD);
   let length: number;
   try {
     const file = openSync(path, TO_READ);
@@ -76,9 +78,14 @@ function isSourceText(path: string): boolean {
   } catch {
     return false; // decoding it reports the reason
   }
+  return isSourceText(head.subarray(0, length));
+}
+
+/** Whether a file with the extension of a transport stream is source: empty, or text without the stream's sync bytes. */
+export function isSourceText(text: Uint8Array): boolean {
+  const { length } = text;
   // packets of 188 bytes, of 192 with a leading time, or of 204 with trailing parity
-  if ([[0, 188], [0, 204], [4, 196]].some((places) => places.every((at) => at < length && head[at] === 0x47))) return false; // prettier-ignore
-  const text = head.subarray(0, length);
+  if ([[0, 188], [0, 204], [4, 196]].some((places) => places.every((at) => at < length && text[at] === 0x47))) return false; // prettier-ignore
   const whole = [0, 1, 2, 3].some((cut) => isUtf8(text.subarray(0, Math.max(0, length - cut)))); // the last character may be incomplete
   return whole && text.every((byte) => byte >= 32 || (byte >= 9 && byte <= 13));
 }

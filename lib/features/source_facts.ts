@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { open, stat } from "node:fs/promises";
-import type { SourceFacts } from "../data/feature_manifest.js";
+import { isRemote } from "../base/addresses.js";
+import type { SourceFacts } from "../records/feature_manifest.js";
 import { hashFile } from "../data/pack.js";
 
 /** Size and number of the parts of a file that are hashed. */
@@ -27,10 +28,14 @@ export async function withContent(path: string, facts: SourceFacts, whole: boole
 
 /**
  * Whether a file is unchanged since its features were extracted, by size and time, or by the recorded content if only
- * the time differs.
+ * the time differs. An object is unchanged if its entity tag is, or its time where there is no tag.
  */
 export async function isUnchanged(path: string, before: SourceFacts, now: SourceFacts): Promise<boolean> {
   if (before.bytes !== now.bytes) return false;
+  if (isRemote(path)) {
+    const [a, b] = before.etag !== undefined && now.etag !== undefined ? [before.etag, now.etag] : [before.modified, now.modified]; // prettier-ignore
+    return a === b;
+  }
   return before.modified === now.modified || (before.sha256 !== undefined && before.sha256 === (await hashFile(path)));
 }
 

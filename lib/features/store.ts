@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   type BrokenRecord,
@@ -11,7 +11,7 @@ import {
   manifestNames,
   readManifests,
   type SourceFacts,
-} from "../data/feature_manifest.js";
+} from "../records/feature_manifest.js";
 import { VideoClipError } from "../base/errors.js";
 import {
   appendDurably,
@@ -48,16 +48,17 @@ export class FeatureStore {
    * Finished videos by path, from all manifests of the folder; the last record of a path wins. Their files exist and
    * are complete.
    */
-  readonly records: Map<string, ManifestRecord>;
+  readonly records = new Map<string, ManifestRecord>();
   /** Failed videos by path, of all shards, without those that were finished later. */
-  readonly failures: Map<string, FailureEntry>;
+  readonly failures = new Map<string, FailureEntry>();
   /** Lines that are not records, and features that do not agree with their record: they are extracted again. */
   readonly broken: BrokenRecord[];
   /** Whether the folder was written before, by this extraction or by others than its shards. */
   readonly used: boolean;
   #manifest: string;
   #failed: string;
-  #lock: FileLock;
+  /** Undefined for a folder that is only read. */
+  #lock: FileLock | undefined;
   #suffix: string;
   /** Whether failures were withdrawn that are still in the file. */
   #changed = false;
@@ -79,29 +80,27 @@ export class FeatureStore {
     }
   }
 
+  /** Opens a folder for reading, also while others write to it. @throws the system's error */
+  static read(folder: string): FeatureStore {
+    return new FeatureStore(folder, "", undefined);
+  }
+
   private constructor(
     readonly folder: string,
     suffix: string,
-    lock: FileLock,
+    lock: FileLock | undefined,
   ) {
     this.#manifest = join(folder, `manifest${suffix}.jsonl`);
     this.#failed = join(folder, `failures${suffix}.jsonl`);
     this.#lock = lock;
     this.#suffix = suffix;
-    for (const name of readdirSync(folder)) {
+    for (const name of lock ? readdirSync(folder) : []) {
       const unfinished = name.startsWith(`failures${suffix}.jsonl.`) && name.endsWith(".tmp");
       if (unfinished || name.startsWith(`.tmp${suffix}-`)) removeIfPossible(join(folder, name));
     }
-    for (const path of [this.#manifest, this.#failed]) repairLastLine(path);
-    const { records, broken } = readManifests(folder);
-    this.broken = broken;
-    this.records = new Map();
-    for (const [path, record] of records) {
-      const fault = featureFault(folder, record);
-      if (fault === undefined) this.records.set(path, record);
-      else broken.push({ place: join(folder, record.file), reason: fault });
-    }
-    this.failures = this.#readFailures();
+    for (const path of lock ? [this.#manifest, this.#failed] : []) repairLastLine(path);
+    this.broken = this.#readRecords();
+    this.#readFailures();
     const shards = /-of-\d+$/.exec(suffix)?.[0];
     const siblings = [...manifestNames(folder), ...failureNames(folder)].filter((name) => {
       return shards === undefined || name.includes(`${suffix}.jsonl`) || !name.endsWith(`${shards}.jsonl`);
@@ -109,8 +108,26 @@ export class FeatureStore {
     this.used = siblings.length > 0;
   }
 
-  #readFailures(): Map<string, FailureEntry> {
-    const failures = new Map<string, FailureEntry>();
+  /** Reads what other writers of the folder have added since. */
+  refresh(): void {
+    this.#readRecords();
+    this.#readFailures();
+  }
+
+  #readRecords(): BrokenRecord[] {
+    const { records, broken } = readManifests(this.folder);
+    this.records.clear();
+    for (const [path, record] of records) {
+      const fault = featureFault(this.folder, record);
+      if (fault === undefined) this.records.set(path, record);
+      else broken.push({ place: join(this.folder, record.file), reason: fault });
+    }
+    return broken;
+  }
+
+  #readFailures(): void {
+    const { failures } = this;
+    failures.clear();
     for (const name of failureNames(this.folder)) {
       for (const { value } of readJsonLines(join(this.folder, name))) {
         const entry = value as FailureEntry | null | undefined;
@@ -124,7 +141,11 @@ export class FeatureStore {
       const record = this.records.get(path);
       if (record && !record.partial && record.finishedAt > at) failures.delete(path);
     }
-    return failures;
+  }
+
+  /** Name of the part of the manifest that this store writes; empty for that of a single writer. */
+  get part(): string {
+    return this.#suffix.slice(1);
   }
 
   /** Path of a temporary file for a feature file; short, so that it is valid wherever the name is. */
@@ -178,7 +199,7 @@ export class FeatureStore {
   }
 
   #assertLocked(): void {
-    if (!this.#lock.held()) {
+    if (!this.#lock?.held()) {
       throw new VideoClipError(
         "ERR_WRITE",
         `${this.folder}: its lock is gone or somebody else's; nothing more is written`,
@@ -196,9 +217,9 @@ export class FeatureStore {
 
   close(): void {
     try {
-      if (this.#changed && this.#lock.held()) this.#rewriteFailures();
+      if (this.#changed && this.#lock?.held()) this.#rewriteFailures();
     } finally {
-      this.#lock.release();
+      this.#lock?.release();
     }
   }
 
@@ -279,6 +300,16 @@ export class FeatureWriter {
       throw new VideoClipError("ERR_INTERNAL", `an .npy header of ${header.length} bytes`);
     this.#flush();
     this.#file.write(header, 0);
+  }
+
+  /** Whether a complete feature file has the same rows. */
+  equals(path: string): boolean {
+    this.#flush();
+    const other = readFileSync(path);
+    const header = npyHeader([this.timestamps.length, this.dim], this.dtype);
+    return (
+      other.subarray(0, header.length).equals(header) && this.#file.holds(other.subarray(header.length), header.length)
+    );
   }
 
   discard(): void {

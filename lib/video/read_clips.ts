@@ -31,10 +31,11 @@ export type VideoEvent =
 /**
  * Decodes videos, several at a time. A video that cannot be decoded ends with `failure`, and the others continue.
  * Decoders wait while `waiting` clips are unread, and stop when the reader leaves.
- * @throws the signal's reason
+ * @param paths the next path is taken when a decoder is free
+ * @throws the signal's reason; errors of `paths`
  */
 export async function* readClips(
-  paths: readonly string[],
+  paths: Iterable<string> | AsyncIterable<string>,
   options: ReadClipsOptions,
   decode: DecodeFunction = decodeVideo,
 ): AsyncGenerator<VideoEvent> {
@@ -45,13 +46,15 @@ export async function* readClips(
   const both = stop.signal;
   const queue = new Channel<VideoEvent>(options.waiting);
   both.addEventListener("abort", () => queue.close(), { once: true });
-  let next = 0;
+  const source = each(paths); // a generator, whose calls of `next` wait for each other
   const work = async () => {
-    while (next < paths.length && !both.aborted) await readVideo(paths[next++], options, both, queue, decode);
+    while (!both.aborted) {
+      const step = await source.next();
+      if (step.done || both.aborted) return;
+      await readVideo(step.value, options, both, queue, decode);
+    }
   };
-  const workers = Promise.all(Array.from({ length: Math.min(decoders, paths.length) }, work)).finally(() =>
-    queue.close(),
-  );
+  const workers = Promise.all(Array.from({ length: decoders }, work)).finally(() => queue.close());
   workers.catch(() => {}); // awaited below
   try {
     for (let event = await queue.next(); event; event = await queue.next()) {
@@ -64,7 +67,12 @@ export async function* readClips(
     unfollow();
     stop.abort(new Error("the reader of videos has stopped"));
     await workers.catch(() => {});
+    await source.return(undefined);
   }
+}
+
+async function* each<T>(values: Iterable<T> | AsyncIterable<T>): AsyncGenerator<T, undefined> {
+  yield* values;
 }
 
 /** Pushes the events of one video. */

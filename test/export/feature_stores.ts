@@ -1,7 +1,7 @@
 // Folders of features as extractions write them, made without videos.
 import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { ManifestEntry } from "#lib/data/feature_manifest.js";
+import type { ManifestEntry } from "#lib/records/feature_manifest.js";
 import { npyBytes } from "#lib/weights/npy.js";
 
 /** A video of a store; the values of its features follow from its path. */

@@ -5,7 +5,8 @@ import { basename, dirname, join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { findInputs, takeShard } from "#lib/features/inputs.js";
+import { findInputs } from "#lib/features/inputs.js";
+import { readShard, takeShard } from "#lib/features/shard.js";
 import { openWeights } from "#lib/weights/open_weights.js";
 import { CLI } from "../support/command_line.js";
 import { rejection } from "../support/errors.js";
@@ -213,7 +214,7 @@ test("an address is refused with one sentence; file:// is a path", async () => {
 
 test("shards cover every item once", async () => {
   const { items } = await findInputs([folder("a.mp4", "b.mp4", "c.mp4")]);
-  const shards = ["0/2", "1/2"].flatMap((shard) => takeShard(items, shard));
+  const shards = ["0/2", "1/2"].flatMap((shard) => takeShard(items, readShard(shard)));
   assert.equal(shards.map(({ path }) => path).sort(), items.map(({ path }) => path)); // prettier-ignore
 });
 

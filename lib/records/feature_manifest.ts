@@ -7,6 +7,8 @@ export interface SourceFacts {
   bytes: number;
   /** Time of its last change, in milliseconds since 1970. */
   modified: number;
+  /** Entity tag of an object or of a file on the web, in the place of `sample`. */
+  etag?: string | undefined;
   /** Hash of parts of its content, hexadecimal, by which a moved file is recognised. Absent if it could not be read. */
   sample?: string | undefined;
   /** SHA-256 of its content, hexadecimal; recorded on request. */

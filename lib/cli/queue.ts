@@ -1,0 +1,142 @@
+import { Command } from "commander";
+import { addToList, type Progress, reconcile } from "../queue/fill.js";
+import { askToStop } from "../queue/heartbeat.js";
+import { RunFolder, type RunOptions } from "../queue/run_folder.js";
+import { runStatus, type RunStatus } from "../queue/status.js";
+import { openEngine } from "../queue/bull_engine.js";
+import { withoutPassword } from "../queue/queue_server.js";
+import { FeatureStore } from "../features/store.js";
+import { interruptible } from "./interrupt.js";
+import { chosenEncoder, type ExtractionFlags, withExtraction } from "./extraction_options.js";
+import { positive, printable } from "./options.js";
+import { duration } from "./progress.js";
+import { queueAddress, type QueueFlags, withEngine, withQueue } from "./queue_options.js";
+
+interface Flags extends QueueFlags {
+  json?: boolean;
+}
+
+/** `videoclip queue`: an extraction that any number of machines share. */
+export function queueCommand(): Command {
+  return new Command("queue")
+    .description("Share an extraction among machines: lists of videos, and a queue of jobs for `videoclip work`")
+    .addCommand(addCommand())
+    .addCommand(statusCommand())
+    .addCommand(reconcileCommand())
+    .addCommand(drainCommand());
+}
+
+const addCommand = (): Command =>
+  withQueue(
+    withExtraction(
+      new Command("add")
+        .description("Begin a run, or add videos to one; videos that it has already are left alone")
+        .argument("<inputs...>", "files, folders, globs, or lists, as for videoclip extract"),
+    ),
+  )
+    .option("--chunk <n>", "videos per job; default: up to 256, fewer for long videos and short lists", positive)
+    .option("--json", "the summary as one JSON object on stdout")
+    .addHelpText(
+      "after",
+      "\nExample:\n  videoclip queue add videos/ --run features/ --model s3dg --weights s3d_howto100m.pth --queue redis://host:6379\n" +
+        "  videoclip work --run features/    # on every machine\n" +
+        "\nEvery machine must see the videos and the folder of the run under the same paths.",
+    )
+    .action((inputs: string[], flags: Flags & ExtractionFlags & { chunk?: number }) =>
+      interruptible("nothing was added; run it again", (signal) => add(inputs, flags, signal)),
+    );
+
+async function add(
+  inputs: string[],
+  flags: Flags & ExtractionFlags & { chunk?: number },
+  signal: AbortSignal,
+): Promise<void> {
+  chosenEncoder(flags); // refuses unknown models and presets before anything is written
+  const url = queueAddress(flags.queue, RunFolder.find(flags.run));
+  // the server is asked first, because a run without its queue helps nobody
+  await (await openEngine(url, "videoclip")).close();
+  const run = RunFolder.create(flags.run, optionsOf(flags), withoutPassword(url));
+  await withEngine(run, url, async (engine) => {
+    for (const warning of engine.warnings) process.stderr.write(`${warning}\n`);
+    const store = FeatureStore.read(run.folder);
+    const onNote = (note: string) => void process.stderr.write(`${printable(note)}\n`);
+    const added = await addToList(run, store, inputs, { chunk: flags.chunk, onNote, signal });
+    const progress = await reconcile(run, engine, store, signal);
+    askToStop(run.notes, false);
+    if (flags.json) process.stdout.write(`${JSON.stringify({ ...added, ...progress })}\n`);
+    else process.stderr.write(`${added.videos} videos added in ${added.jobs} jobs; ${sentence(progress)}\n`);
+  });
+}
+
+/** The settings that the run keeps, of the options of the command. */
+function optionsOf(flags: ExtractionFlags): RunOptions {
+  const { model, weights, randomWeights, output, preset, fps, frames, stride, size } = flags;
+  const { precision, saveDtype, l2, hdr, hash, onError, keepPartial } = flags;
+  const all = { model, weights, randomWeights, output, preset, fps, frames, stride, size, hdr, precision, saveDtype, l2, hash, onError, keepPartial }; // prettier-ignore
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as RunOptions;
+}
+
+const sentence = ({ videos, done, failed, quarantined, left }: Progress): string =>
+  `${done} of ${videos} videos done, ${failed} failed${quarantined > 0 ? ` (${quarantined} quarantined)` : ""}, ${left} left`;
+
+const statusCommand = (): Command =>
+  withQueue(new Command("status").description("Progress of a run by its results, and what its workers do"))
+    .option("--json", "the status as one JSON object on stdout")
+    .action(async ({ run: folder, queue, json }: Flags) => {
+      const run = RunFolder.open(folder);
+      const store = FeatureStore.read(run.folder);
+      const asked = queue ?? process.env.VIDEOCLIP_QUEUE ?? run.queue;
+      const counts = asked ? await withEngine(run, queue, (engine) => engine.counts()) : undefined;
+      const status = await runStatus(run, store, counts);
+      process.stdout.write(json ? `${JSON.stringify(status)}\n` : described(status));
+    });
+
+function described(status: RunStatus): string {
+  const { queue, workers, rate, hours, seconds } = status;
+  const lines = [sentence(status)];
+  if (queue)
+    lines.push(`queue: ${queue.waiting} jobs wait, ${queue.active} are held, ${queue.delayed} wait after a fault`);
+  const left = seconds === null ? "unknown" : duration(seconds);
+  lines.push(`${rate.toFixed(2)} videos/s, ${hours.toFixed(3)} hours of video/s, time left: ${left}`);
+  for (const { name, host, pid, videos, failures, rate: own, seen, isSilent, open } of workers) {
+    const oldest = [...open].sort((a, b) => (a.since < b.since ? -1 : 1))[0];
+    const now = oldest ? `, ${printable(oldest.path)} since ${oldest.since}` : "";
+    lines.push(
+      `${name} (process ${pid} on ${host}): ${videos} videos, ${failures} failed, ${own.toFixed(2)} videos/s, seen ${seen}${isSilent ? ", SILENT" : ""}${now}`,
+    );
+  }
+  if (workers.length === 0) lines.push("no worker is at work");
+  return `${lines.join("\n")}\n`;
+}
+
+const reconcileCommand = (): Command =>
+  withQueue(
+    new Command("reconcile").description(
+      "Add every job with videos that have no result to the queue again; workers do so by themselves when the queue is empty",
+    ),
+  )
+    .option("--retry-failed", "also the videos that failed or were quarantined, and the partial ones")
+    .option("--json", "the progress as one JSON object on stdout")
+    .action(({ run: folder, queue, retryFailed, json }: Flags & { retryFailed?: boolean }) =>
+      interruptible("some jobs were added; run it again", async (signal) => {
+        const run = RunFolder.open(folder);
+        if (retryFailed) run.retryFailed();
+        const store = FeatureStore.read(run.folder);
+        const progress = await withEngine(run, queue, (engine) => reconcile(run, engine, store, signal));
+        askToStop(run.notes, false);
+        if (json) process.stdout.write(`${JSON.stringify(progress)}\n`);
+        else process.stderr.write(`${sentence(progress)}; ${progress.jobs} jobs are in the queue\n`);
+      }),
+    );
+
+const drainCommand = (): Command =>
+  new Command("drain")
+    .description("Ask the workers of a run to finish their videos, hand the rest back, and end")
+    .requiredOption("--run <dir>", "folder of the run")
+    .addHelpText("after", "\n`videoclip queue add` and `videoclip queue reconcile` let workers work again.")
+    .action(({ run: folder }: { run: string }) => {
+      askToStop(RunFolder.open(folder).notes, true);
+      process.stderr.write(
+        "the workers end within some seconds and their current videos; see videoclip queue status\n",
+      );
+    });
