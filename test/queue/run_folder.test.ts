@@ -141,7 +141,7 @@ test("a damaged line of a list is named by its place, by workers and by reconcil
     copy.write(damage, second.data.at);
     writeFileSync(path, copy);
     assert.throws(() => run.chunk(second.data), isError("ERR_QUEUE", place), JSON.stringify(damage));
-    const store = FeatureStore.read(run.folder);
+    const store = await FeatureStore.read(run.folder);
     await refused(compare(run, store), place, "ERR_QUEUE");
     await refused(reconcile(run, new MemoryEngine(), store), place, "ERR_QUEUE");
   }
