@@ -31,7 +31,7 @@ export const sizeKey = (bytes: number): Uint8Array => Buffer.from(`s${bytes}`);
 /** The row of table `paths` for a record. */
 export function pathRow(record: ManifestRecord, part: number, settings: number): Row {
   const { path, file, clips, partial, movedFrom, source, finishedAt, at, bytes } = record;
-  const facts = source ? [source.bytes, source.modified, source.sample ?? 0, source.sha256 ?? 0] : [];
+  const facts = source ? [source.bytes, source.modified, source.sample ?? 0, source.sha256 ?? 0, source.etag ?? 0] : [];
   const name = file === `${baseOf(path)}${ENDING}` ? 0 : file;
   const moved = movedFrom.length > 0 ? movedFrom : 0;
   const json = JSON.stringify([part, at, bytes, finishedAt, name, clips, partial ? 1 : 0, settings, moved, ...facts]);
@@ -88,9 +88,9 @@ export interface FoundRecord extends ManifestRecord {
 
 export function recordOfRow({ key, value }: Row, context: RowContext): FoundRecord {
   const path = textOf(key);
-  const [part, at, bytes, finishedAt, name, clips, partial, settings, moved, size, modified, sample, sha256] =
+  const [part, at, bytes, finishedAt, name, clips, partial, settings, moved, size, modified, sample, sha256, etag] =
     JSON.parse(textOf(value, 1));
-  const content = { ...(sample ? { sample } : {}), ...(sha256 ? { sha256 } : {}) };
+  const content = { ...(etag ? { etag } : {}), ...(sample ? { sample } : {}), ...(sha256 ? { sha256 } : {}) };
   return {
     path,
     file: name === 0 ? `${baseOf(path)}${ENDING}` : name,
