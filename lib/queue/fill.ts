@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { VideoClipError } from "../base/errors.js";
 import type { FeatureStore } from "../features/store.js";
-import { featureNames } from "../features/feature_names.js";
+import { type FeatureNames, featureNames, withNames } from "../features/feature_names.js";
 import { findInputs } from "../features/inputs.js";
 import type { InputItem } from "../features/input_item.js";
 import { takeLock } from "../features/lock.js";
@@ -63,7 +63,7 @@ async function addNew(
   if (fresh.length === 0) return { videos: 0, jobs: 0, listed: known.size };
   const names = namesOf(fresh, known, store);
   const videos = fresh.map(({ path, address, error }): ListedVideo => {
-    const file = names.get(path)!;
+    const file = names.get(path);
     if (error) return { path, file, error: { code: error.code, message: error.message } };
     return address === undefined ? { path, file } : { path, file, address };
   });
@@ -87,9 +87,9 @@ function namesOf(
   items: readonly InputItem[],
   known: ReadonlyMap<string, { path: string; file: string }>,
   store: Pick<FeatureStore, "records">,
-): Map<string, string> {
+): FeatureNames {
   const paths = items.map(({ path }) => path);
-  return featureNames(paths, known.size === 0 ? store.records : new Map([...store.records, ...known]));
+  return featureNames(paths, known.size === 0 ? store.records : withNames(known, store.records));
 }
 
 interface Limits {
