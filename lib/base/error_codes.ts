@@ -83,10 +83,10 @@ export const ERROR_CODES = {
   },
   ERR_FEATURES: {
     class: "DatasetError",
-    meaning: "Folders of features cannot be used together, or hold no features.",
+    meaning: "Features cannot be used together, or a folder or file holds none.",
     cause:
-      "The folder has no `.npy` files, a video is there twice, or the folders were extracted with different models or presets.",
-    cure: "Pass folders that `videoclip extract` wrote with the same settings, each video once.",
+      "The folder has no `.npy` files, a Parquet file or an archive has other columns or entries, a video is there twice, or features have different models, presets or widths.",
+    cure: "Pass folders that `videoclip extract` wrote with the same settings, or [exports](exporting.md) of them, each video once.",
   },
   ERR_INDEX: {
     class: "IndexError",

@@ -67,7 +67,7 @@ export async function exportFeatures(folder: string, options: ExportFeaturesOpti
   }
   checkOutput(out, folder, format, force);
   signal?.throwIfAborted();
-  const stored = new StoredFeatures(folder);
+  const stored = await StoredFeatures.open(folder);
   const failures = new FeatureFailures(options.onFailure);
   const done = { videos: 0, rows: 0 };
   const videos = usable(stored, dtype, failures, done, options);

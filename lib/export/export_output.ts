@@ -8,7 +8,7 @@ import { writing } from "../base/system_error.js";
 import type { ExportFormat } from "./format.js";
 
 /** The file that marks a folder as a complete export. */
-export const MARKER = "export.json";
+const MARKER = "export.json";
 
 /** A file of an export. */
 export interface ExportedFile {

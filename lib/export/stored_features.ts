@@ -18,17 +18,25 @@ export class StoredFeatures {
   readonly videos: number;
   readonly #features: ExtractedFeatures;
 
-  /**
-   * @throws DatasetError `ERR_FEATURES` for folders without features, or with different settings; InvalidArgumentError
-   */
-  constructor(readonly folder: string) {
-    this.#features = readFeatureFolders([folder]);
-    const { files, settings } = this.#features;
+  private constructor(
+    readonly folder: string,
+    features: ExtractedFeatures,
+  ) {
+    this.#features = features;
+    const { files, settings } = features;
     this.settings = spaceOf(settings);
     this.dim = typeof settings.dim === "number" ? settings.dim : undefined;
     this.videos = files.length;
-    const paths = new Map(files.map((file) => [file, pathOf(file)]));
-    files.sort((a, b) => compareText(paths.get(a)!, paths.get(b)!));
+  }
+
+  /**
+   * @throws DatasetError `ERR_FEATURES` for folders without features, or with different settings; InvalidArgumentError
+   */
+  static async open(folder: string): Promise<StoredFeatures> {
+    const features = readFeatureFolders([folder]);
+    const paths = new Map(features.files.map((file) => [file, pathOf(file)]));
+    features.files.sort((a, b) => compareText(paths.get(a)!, paths.get(b)!));
+    return new StoredFeatures(folder, features);
   }
 
   /** Number of rows by the manifest, or by the headers of the files. */

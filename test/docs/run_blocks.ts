@@ -2,6 +2,7 @@
 //   sh            bash -e, with `videoclip` on the path; npm installs and builds nothing (npm_shim.mjs)
 //   js, ts        a separate module (CommonJS if it calls require), type-checked first, ts strictly; a block with
 //                 `continues` is appended to the block before
+//   python        a separate program of python3; a module that is missing is no failure
 //   json, jsonl   parsed; a file of a training run (it has a `task`) is checked against its schema
 //   norun         not executed: command lines of `videoclip` are parsed, js and ts are type-checked
 // An info string may name a file (`json run.json`), to which the block is written. A named js or ts block that a later
@@ -127,12 +128,14 @@ function execute(block: Block, program: Program | undefined, folder: string, aro
       return run(process.execPath, [program!.path], folder, around);
     case "ts":
       return run(process.execPath, ["--import", tsx(around.root), program!.path], folder, around);
+    case "python":
+      return runPython(block.text, folder, around);
     case "json":
       return { error: complaintAboutJson(block.text) };
     case "jsonl":
       return { error: block.text.split("\n").map(complaintAboutJson).find(Boolean) };
     default: {
-      const known = [...Object.keys(EXTENSION), "sh", "json", "jsonl", ...PROSE].join(", ");
+      const known = [...Object.keys(EXTENSION), "sh", "python", "json", "jsonl", ...PROSE].join(", ");
       return { error: `a block of ${block.language || "no language"}: expected one of ${known}` };
     }
   }
@@ -145,12 +148,23 @@ function run(command: string, args: string[], cwd: string, { root, temporary }: 
     ...process.env,
     PATH: [makeShims(root, temporary), process.env.PATH].join(delimiter),
     NO_COLOR: "1",
+    HF_HUB_OFFLINE: "1", // readers of Hugging Face ask for updates otherwise
   };
   const options = { cwd, env, encoding: "utf8", timeout: LIMIT_MS, maxBuffer: 1 << 28 } as const;
   const { status, signal, stdout, stderr, error } = spawnSync(command, args, options);
   if (status === 0) return { output: stdout };
   const how = error?.message ?? (signal ? `ended by ${signal}` : `exit code ${status}`);
   return { error: `${how}\n${stdout.slice(-1500)}\n${stderr.slice(-3000)}`, output: stdout };
+}
+
+/** Readers of Python are not installed everywhere. */
+function runPython(text: string, folder: string, around: Surroundings): Result {
+  const result = run("python3", ["-c", text], folder, around);
+  const [, missing] =
+    /ModuleNotFoundError: (No module named \S+)|spawnSync python3 (ENOENT)/.exec(result.error ?? "") ?? [];
+  if (!missing && !result.error?.includes("ENOENT")) return result;
+  process.stdout.write(`SKIP a block of python: ${missing ?? "there is no python3"}\n`);
+  return {};
 }
 
 function complaintAboutJson(text: string): string | undefined {

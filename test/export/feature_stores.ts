@@ -57,7 +57,7 @@ export function addToStore(folder: string, entries: readonly StoredEntry[], part
 }
 
 /** Names that break careless writers: quotes, line breaks, dots, other scripts, very long ones. */
-export const ODD_NAMES = [
+const ODD_NAMES = [
   "/videos/plain.mp4",
   "/videos/.hidden",
   "/videos/..",

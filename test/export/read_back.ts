@@ -134,7 +134,7 @@ const unescape = (text: string): string =>
   text.replace(/\\(.)/gs, (_, c: string) => ({ n: "\n", r: "\r", t: "\t" })[c] ?? c);
 
 /** The rows of the `COPY` in a script for psql. */
-export function readCopy(path: string): ReadClip[] {
+function readCopy(path: string): ReadClip[] {
   const lines = readFileSync(path, "utf8").split("\n");
   const first = lines.findIndex((line) => line.startsWith("COPY ")) + 1;
   return lines.slice(first, lines.indexOf("\\.", first)).map((line) => {

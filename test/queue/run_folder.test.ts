@@ -32,7 +32,7 @@ function newRun() {
       copyFileSync(join(made, "a.mp4"), join(videos, name));
     }
   };
-  const add = (chunk?: number) => addToList(run, FeatureStore.read(run.folder), [videos], { chunk });
+  const add = async (chunk?: number) => addToList(run, await FeatureStore.read(run.folder), [videos], { chunk });
   /** Names of feature files by video, below the folder of the videos. */
   const names = () =>
     Object.fromEntries(
@@ -141,7 +141,7 @@ test("a damaged line of a list is named by its place, by workers and by reconcil
     copy.write(damage, second.data.at);
     writeFileSync(path, copy);
     assert.throws(() => run.chunk(second.data), isError("ERR_QUEUE", place), JSON.stringify(damage));
-    const store = FeatureStore.read(run.folder);
+    const store = await FeatureStore.read(run.folder);
     await refused(compare(run, store), place, "ERR_QUEUE");
     await refused(reconcile(run, new MemoryEngine(), store), place, "ERR_QUEUE");
   }

@@ -1,10 +1,10 @@
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import * as zlib from "node:zlib";
 import { type AsyncBuffer, type Compressors, type FileMetaData, parquetMetadataAsync, parquetReadObjects, parquetSchema } from "hyparquet"; // prettier-ignore
-import { DatasetError, VideoClipError } from "../base/errors.js";
-import { parseJson } from "../base/parse_json.js";
-import { ByteFile } from "../weights/byte_file.js";
-import type { ExtractedFeatures, ReadFeatures, VideoFeatureFile } from "./extracted_features.js";
+import { DatasetError, VideoClipError } from "../../base/errors.js";
+import { parseJson } from "../../base/parse_json.js";
+import { ByteFile } from "../../weights/byte_file.js";
+import type { ExtractedFeatures, ReadFeatures, VideoFeatureFile } from "../extracted_features.js";
 
 /** Names of columns, of which the first that a file has is taken. */
 const COLUMNS = { path: ["path", "video", "video_path"], feature: ["feature", "embedding", "vector"] };

@@ -1,10 +1,10 @@
-import { VideoClipError, DatasetError } from "../base/errors.js";
-import { parseJson } from "../base/parse_json.js";
-import { asBuffer } from "../weights/as_buffer.js";
-import { ByteFile } from "../weights/byte_file.js";
-import { readNpyAt } from "../weights/read_npy.js";
-import { readTar, type TarEntry } from "../weights/tar.js";
-import { type ExtractedFeatures, featuresOf, type VideoFeatureFile } from "./extracted_features.js";
+import { VideoClipError, DatasetError } from "../../base/errors.js";
+import { parseJson } from "../../base/parse_json.js";
+import { asBuffer } from "../../weights/as_buffer.js";
+import { ByteFile } from "../../weights/byte_file.js";
+import { readNpyAt } from "../../weights/read_npy.js";
+import { readTar, type TarEntry } from "../../weights/tar.js";
+import { type ExtractedFeatures, featuresOf, type VideoFeatureFile } from "../extracted_features.js";
 
 /** Bytes of the facts of a video at most. */
 const MAX_FACTS = 1 << 28;
