@@ -144,11 +144,13 @@ async function load(
   options: RecordIndexOptions,
 ): Promise<{ home: string; view: RecordView }> {
   let home = first;
+  let { bytes, records } = options.limits ?? LIMITS;
   for (let attempt = 1; ; attempt++) {
     let view: RecordView | undefined;
     try {
       view = new RecordView(folder, home);
-      if (view.readOn(options.limits ?? LIMITS)) return { home, view };
+      if (view.readOn({ bytes, records })) return { home, view };
+      bytes = Infinity; // what new tables do not cover are no complete lines
       view.forget();
       home = await makeTables(view, home, options);
       view.close();
