@@ -58,6 +58,13 @@ export {
   videoClipTextSide,
 } from "./features/index_text_encoder.js";
 export type { IndexedVideo } from "./features/index_writer.js";
+export {
+  checkFeatures,
+  type CheckFeaturesOptions,
+  type FeatureFindings,
+  type FeaturesReport,
+} from "./features/check_features.js";
+export { mergeFeatures, type MergeFeaturesOptions, type MergeFeaturesSummary } from "./features/merge_features.js";
 export { type ExtractSummary, type ExtractToFolderOptions, extractToFolder } from "./features/run.js";
 export { classifyFolder, type ClassifyFolderOptions } from "./features/classify_folder.js";
 export type { FeatureFailure } from "./features/feature_failures.js";

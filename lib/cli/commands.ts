@@ -6,6 +6,7 @@ import { doctorCommand } from "./doctor.js";
 import { embedCommand } from "./embed.js";
 import { evalCommand } from "./eval.js";
 import { extractCommand } from "./extract.js";
+import { featuresCommand } from "./features_command.js";
 import { indexCommand } from "./index.js";
 import { inspectCommand } from "./inspect.js";
 import { plotCommand } from "./plot.js";
@@ -17,6 +18,7 @@ import { workCommand } from "./work.js";
 /** All commands of `videoclip`, in the order of its help. */
 export const allCommands = (): Command[] => [
   extractCommand(),
+  featuresCommand(),
   queueCommand(),
   workCommand(),
   embedCommand(),

@@ -116,9 +116,10 @@ export class RecordIndex {
   /**
    * All current records, sorted by the bytes of their paths in UTF-8, in bounded memory. It must not go on after
    * `refresh` or `close`.
+   * @param onLost called with records whose feature file a later record of another path has
    */
-  inOrder(): Generator<ManifestRecord> {
-    return this.#view.inOrder();
+  inOrder(onLost?: (record: ManifestRecord) => void): Generator<ManifestRecord> {
+    return this.#view.inOrder(onLost);
   }
 
   /**

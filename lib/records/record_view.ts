@@ -121,23 +121,28 @@ export class RecordView {
   /**
    * All current records, sorted by the bytes of their paths in UTF-8, in bounded memory. Records that are added
    * meanwhile may be missing.
+   * @param onLost called with records whose feature file a later record of another path has
    */
-  *inOrder(): Generator<ManifestRecord> {
+  *inOrder(onLost?: (record: ManifestRecord) => void): Generator<ManifestRecord> {
     const tail = this.#tail;
     const inMemory = [...tail.paths()].map((path) => Buffer.from(path)).sort(compareKeys);
     let next = 0;
     const before = function* (this: RecordView, key: Uint8Array | undefined) {
       for (; next < inMemory.length && (!key || compareKeys(inMemory[next], key) < 0); next++) {
-        const record = this.#current([], tail.ofPath(inMemory[next].toString()));
+        const records = tail.ofPath(inMemory[next].toString());
+        const record = this.#current([], records);
         if (record) yield record;
+        else onLost?.(latestOf(records)!);
       }
     }.bind(this);
     for (const { key, records } of this.tables?.inOrder() ?? []) {
       yield* before(key);
       const isInMemory = next < inMemory.length && compareKeys(inMemory[next], key) === 0;
       if (isInMemory) next++;
-      const record = this.#current(records, isInMemory ? tail.ofPath(records[0].path) : []);
+      const later = isInMemory ? tail.ofPath(records[0].path) : [];
+      const record = this.#current(records, later);
       if (record) yield record;
+      else onLost?.(latestOf<ManifestRecord>([...records, ...later])!);
     }
     yield* before(undefined);
   }
