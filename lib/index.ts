@@ -75,6 +75,13 @@ export type { RetryOptions } from "./storage/retry.js";
 export type { S3Options } from "./storage/s3_client.js";
 export { S3Store } from "./storage/s3_store.js";
 export { StorageError, type StorageFault } from "./storage/storage_error.js";
+export {
+  checkFeatures,
+  type CheckFeaturesOptions,
+  type FeatureFindings,
+  type FeaturesReport,
+} from "./features/check_features.js";
+export { mergeFeatures, type MergeFeaturesOptions, type MergeFeaturesSummary } from "./features/merge_features.js";
 export { type ExtractSummary, type ExtractToFolderOptions, extractToFolder } from "./features/run.js";
 export type { SavedCounts, SaveOptions } from "./features/save_videos.js";
 export { classifyFolder, type ClassifyFolderOptions } from "./features/classify_folder.js";

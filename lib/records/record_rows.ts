@@ -1,7 +1,7 @@
 import { parse } from "node:path";
 import { DatasetError } from "../base/errors.js";
 import type { ManifestRecord } from "./feature_manifest.js";
-import { baseOf, claimsOf, type Stamp } from "./record_order.js";
+import { baseOf, claimsOf, type Place, type Stamp } from "./record_order.js";
 import type { Row } from "./row.js";
 
 /**
@@ -72,7 +72,7 @@ export function stampOfFileRow({ key, value }: Row, context: RowContext): Stamp 
 }
 
 /** Where the record of a mark of a size is. */
-export function placeOfSizeRow(value: Uint8Array, context: RowContext): Pick<Stamp, "manifest" | "at" | "bytes"> {
+export function placeOfSizeRow(value: Uint8Array, context: RowContext): Place {
   const [part, at, bytes] = JSON.parse(textOf(value));
   return { manifest: manifestOf(context, part), at, bytes };
 }
