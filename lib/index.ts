@@ -45,7 +45,7 @@ export { type IndexFeaturesOptions, type IndexFeaturesSummary, indexFeatures } f
 export { exportFeatures, type ExportFeaturesOptions, type ExportSummary } from "./export/export_features.js";
 export type { FeatureType } from "./export/stored_video.js";
 export type { ExportedFile } from "./export/export_output.js";
-export { EXPORT_FORMATS, type ExportFormatName } from "./export/formats.js";
+export type { ExportFormatName } from "./export/formats.js";
 export { searchPage, type SearchPageOptions } from "./features/search_page.js";
 export { searchText, type TextSearchOptions, type TextSearchResult } from "./features/search_text.js";
 export {

@@ -159,7 +159,11 @@ function* readRun(file: number, { from, to }: { from: number; to: number }, size
     rest.copy(next);
     for (let done = rest.length; done < next.length;) {
       const count = readSync(file, next, done, next.length - done, position);
-      if (count === 0) throw new VideoClipError("ERR_WRITE", "a temporary file of a sort has become shorter: another program changed it");
+      if (count === 0)
+        throw new VideoClipError(
+          "ERR_WRITE",
+          "a temporary file of a sort has become shorter: another program changed it",
+        );
       done += count;
       position += count;
     }
