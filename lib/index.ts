@@ -44,6 +44,7 @@ export {
 export { type IndexFeaturesOptions, type IndexFeaturesSummary, indexFeatures } from "./features/index_features.js";
 export { exportFeatures, type ExportFeaturesOptions, type ExportSummary } from "./export/export_features.js";
 export type { ExportedFile } from "./export/export_output.js";
+export type { FeatureType } from "./export/stored_video.js";
 export { EXPORT_FORMATS, type ExportFormatName } from "./export/formats.js";
 export { searchPage, type SearchPageOptions } from "./features/search_page.js";
 export { searchText, type TextSearchOptions, type TextSearchResult } from "./features/search_text.js";

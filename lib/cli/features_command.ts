@@ -1,6 +1,6 @@
 import { Command } from "commander";
-import { featuresExportCommand } from "./features_export.js";
+import { featuresExportSubcommand } from "./features_export.js";
 
 /** `videoclip features`: works on folders of features. */
 export const featuresCommand = (): Command =>
-  new Command("features").description("Work on folders of features").addCommand(featuresExportCommand());
+  new Command("features").description("Work on folders of features").addCommand(featuresExportSubcommand());
