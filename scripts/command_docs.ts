@@ -28,8 +28,8 @@ videoclip extract videos/ --model s3dg --weights s3d_howto100m.pth --frames 16 -
 \`videos/\` may be files, folders, globs, or lists: \`.csv\` and \`.tsv\` with a column \`path\` or \`video\` (commas, semicolons or tabs,
 UTF-8 or UTF-16), \`.jsonl\` and \`.json\` with such a field, \`.txt\` with a path in each line. Folders are searched with those below them
 and with the folders that links lead to, each once. Pictures beside the video of their name, folders that programs make for themselves
-(\`node_modules\`, \`.cache\`, \`@eaDir\`) and files with other endings are left out; one line counts them. Addresses (\`https://\`, \`s3://\`)
-are not opened.
+(\`node_modules\`, \`.cache\`, \`@eaDir\`) and files with other endings are left out; one line counts them. Inputs and rows of lists
+may also be addresses, \`s3://\` and \`https://\`: see [object storage](object_storage.md).
 
 The folder gets one \`.npy\` \`[clips, dim]\` for each video, \`manifest.jsonl\` (path, duration, time stamps, weights, settings, size and
 time of the file) and \`failures.jsonl\` (reason and time of each video that failed). Results do not depend on \`--batch\`, \`--decoders\` or

@@ -94,6 +94,12 @@ export const ERROR_CODES = {
     cause: "A file was edited, copied in part, or belongs to another index.",
     cure: "Build the index again from the features. The message names the file and what was expected.",
   },
+  ERR_INDEX_DAMAGED: {
+    class: "DatasetError",
+    meaning: "A table of the index of a features folder is damaged.",
+    cause: "The disk reports other bytes than were written, or the folder `.index` was copied in part.",
+    cure: "Delete the folder `.index` in the features folder; it is made again from the manifests.",
+  },
   ERR_INPUTS_LOST: {
     class: "VideoError",
     meaning:

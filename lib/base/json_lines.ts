@@ -22,20 +22,32 @@ const BLOCK = 1 << 20;
 const LONGEST = 1 << 28;
 const NEWLINE = 0x0a;
 
+export interface ReadLinesOptions {
+  /** Also read a last line without a line break, as in lists that people write. */
+  torn?: boolean | undefined;
+  /** Position of the line to begin with, and its number. Default: the first. */
+  from?: { at: number; line: number } | undefined;
+  /** Position at which the file is taken to end. Default: its end. */
+  to?: number | undefined;
+}
+
 /**
  * The lines of a JSON lines file. A last line without a line break is incomplete and left out. The memory is that of
  * the longest line. Lines that are not JSON have a reason instead of a value.
- * @param options.torn also read a last line without a line break, as in lists that people write
  * @throws the system's error when the file cannot be read
  */
-export function* readJsonLines(path: string, { torn = false }: { torn?: boolean } = {}): Generator<JsonLine> {
+export function* readJsonLines(
+  path: string,
+  { torn = false, from: begin, to = Infinity }: ReadLinesOptions = {},
+): Generator<JsonLine> {
   const file = openSync(path, "r");
   try {
     const block = Buffer.alloc(BLOCK);
     let parts: Buffer[] = [];
-    let [line, at, bytes] = [1, 0, 0];
-    for (let position = 0; ;) {
-      const count = readSync(file, block, 0, BLOCK, position);
+    let { line, at } = begin ?? { line: 1, at: 0 };
+    let bytes = 0;
+    for (let position = at; ;) {
+      const count = readSync(file, block, 0, Math.max(0, Math.min(BLOCK, to - position)), position);
       if (count === 0) {
         const last = torn && bytes > 0 ? parse(bytes <= LONGEST ? Buffer.concat(parts) : undefined) : undefined;
         if (last) yield { line, at, bytes, ...last };

@@ -58,7 +58,7 @@ async function add(
   const run = RunFolder.create(flags.run, optionsOf(flags), withoutPassword(url));
   await withEngine(run, url, async (engine) => {
     for (const warning of engine.warnings) process.stderr.write(`${warning}\n`);
-    const store = FeatureStore.read(run.folder);
+    const store = await FeatureStore.read(run.folder);
     const onNote = (note: string) => void process.stderr.write(`${printable(note)}\n`);
     const added = await addToList(run, store, inputs, { chunk: flags.chunk, onNote, signal });
     const progress = await reconcile(run, engine, store, signal);
@@ -84,7 +84,7 @@ const statusCommand = (): Command =>
     .option("--json", "the status as one JSON object on stdout")
     .action(async ({ run: folder, queue, json }: Flags) => {
       const run = RunFolder.open(folder);
-      const store = FeatureStore.read(run.folder);
+      const store = await FeatureStore.read(run.folder);
       const asked = queue ?? process.env.VIDEOCLIP_QUEUE ?? run.queue;
       const counts = asked ? await withEngine(run, queue, (engine) => engine.counts()) : undefined;
       const status = await runStatus(run, store, counts);
@@ -121,7 +121,7 @@ const reconcileCommand = (): Command =>
       interruptible("some jobs were added; run it again", async (signal) => {
         const run = RunFolder.open(folder);
         if (retryFailed) run.retryFailed();
-        const store = FeatureStore.read(run.folder);
+        const store = await FeatureStore.read(run.folder);
         const progress = await withEngine(run, queue, (engine) => reconcile(run, engine, store, signal));
         askToStop(run.notes, false);
         if (json) process.stdout.write(`${JSON.stringify(progress)}\n`);

@@ -5,7 +5,8 @@ import { isArrayOf } from "../base/typed_arrays.js";
 import { walkFolder } from "../base/walk_folder.js";
 import { ByteFile } from "../weights/byte_file.js";
 import { readNpy } from "../weights/read_npy.js";
-import { MANIFEST_NAME, readManifests } from "../records/feature_manifest.js";
+import { MANIFEST_NAME } from "../records/feature_manifest.js";
+import { readManifests } from "../records/read_manifests.js";
 import { featureMatrix, type Features, type FeatureSource } from "./feature_source.js";
 import { NamedFiles } from "./named_files.js";
 

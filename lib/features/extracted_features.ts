@@ -9,8 +9,8 @@ import {
   featureFault,
   manifestNames,
   type ManifestRecord,
-  readManifests,
 } from "../records/feature_manifest.js";
+import { readManifests } from "../records/read_manifests.js";
 import { isArrayOf } from "../base/typed_arrays.js";
 
 /** A feature file of an extraction. */

@@ -16,7 +16,7 @@ import { atExit } from "../base/at_exit.js";
 import { InvalidArgumentError } from "../base/errors.js";
 import { createExclusive, moveDurably, removeIfPossible } from "../base/files.js";
 import { systemCode } from "../base/system_error.js";
-import { type Holder, ownHolder, stateOf } from "./lock_holder.js";
+import { type Holder, ownHolder, stateOf } from "../base/lock_holder.js";
 
 /** A lock file that names its holder. It is held until `release`, or until its process has ended. */
 export interface FileLock {

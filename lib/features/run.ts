@@ -74,15 +74,17 @@ export async function extractToFolder(
     const { resume = false, retryFailed: retry = false } = options;
     // failed videos may be retried with another `onError`: finished videos keep their records
     const { onError: _, ...compared } = settings;
-    const outputs = shardItems.map(({ path }) => names.get(path)!);
-    checkResume(store, outputs, resume || retry, retry ? compared : settings);
+    function* outputs() {
+      for (const { path } of shardItems) yield names.get(path);
+    }
+    checkResume(store, outputs(), resume || retry, retry ? compared : settings);
     if (retry) store.clearFailures();
     const plan = await planResume(store, shardItems, { retry, signal, sources });
-    const known = found.items.some(({ path }) => store.records.has(path));
-    for (const note of notesOf(store, plan, known)) onNote(note);
+    const isKnown = () => plan.known || (shard && found.items.some(({ path }) => store.records.has(path)));
+    for (const note of notesOf(store, plan, isKnown)) onNote(note);
     const { todo, failed, skipped, moved, changed } = plan;
     Object.assign(summary, { failures: failed, skipped, moved, changed });
-    const nameOf = (path: string) => names.get(path)!;
+    const nameOf = (path: string) => names.get(path);
     await saveVideos(todo, { store, nameOf, settings, roots: found.roots, counts: summary, sources }, options);
   } catch (error) {
     quietly(() => store.close());
@@ -98,13 +100,14 @@ export async function extractToFolder(
 /** Maximum broken records that are reported individually. */
 const MAX_REPORTED = 10;
 
-function* notesOf(store: FeatureStore, plan: ResumePlan, known: boolean): Generator<string> {
-  const { broken, records } = store;
-  for (const { place, reason } of broken.slice(0, MAX_REPORTED))
+function* notesOf(store: FeatureStore, plan: ResumePlan, isKnown: () => unknown): Generator<string> {
+  const { records } = store;
+  const { count, first } = records.broken;
+  for (const { place, reason } of first.slice(0, MAX_REPORTED))
     yield `${place}: ${reason}; its video is extracted again`;
-  if (broken.length > MAX_REPORTED) yield `${broken.length - MAX_REPORTED} more records are broken`;
+  if (count > MAX_REPORTED) yield `${count - MAX_REPORTED} more records are broken`;
   if (plan.changed > 0) yield `${plan.changed} of the finished videos changed since, and are extracted again`;
   if (plan.moved > 0) yield `${plan.moved} of the finished videos were moved, and keep their features`;
-  if (records.size > 0 && !known && plan.moved === 0)
+  if (records.size > 0 && plan.moved === 0 && !isKnown())
     yield `none of the ${records.size} finished videos in ${store.folder} is among the inputs; were they moved and changed?`;
 }

@@ -7,8 +7,9 @@ import type { VideoInfo } from "../video/types.js";
 import { type ExtractEvent, extractEvents, type ExtractOptions, type InputItems } from "./extract.js";
 import { Grouped } from "./grouped.js";
 import type { InputRoot } from "./inputs.js";
+import type { FailureEntry } from "../records/failure_index.js";
 import { VideoSources } from "./remote/video_sources.js";
-import { type FailureEntry, type FeatureStore, FeatureWriter } from "./store.js";
+import { type FeatureStore, FeatureWriter } from "./store.js";
 import { isNameFault, surroundingFault } from "./surroundings.js";
 
 export interface SaveOptions extends ExtractOptions {
@@ -142,7 +143,7 @@ async function saveGroup(group: readonly EndedVideo[], target: OpenTarget, optio
     const isKept = event.type === "end" || keepsPartial(event.error, options);
     return isKept && video.writer && !video.fault;
   });
-  const twice = target.isShared ? savedByOthers(whole, store) : new Set();
+  const twice = target.isShared ? await savedByOthers(whole, store) : new Set();
   const kept = whole.filter((one) => !twice.has(one));
   const faults = await FeatureWriter.finishAll(kept.map(({ video }) => video.writer!));
   kept.forEach(({ video }, i) => (video.fault = faults[i] as VideoClipError | undefined));
@@ -194,8 +195,8 @@ async function saveGroup(group: readonly EndedVideo[], target: OpenTarget, optio
  * Videos that other writers have saved since.
  * @throws VideoClipError `ERR_RESULTS_DIFFER` for other features than theirs
  */
-function savedByOthers(videos: readonly EndedVideo[], store: FeatureStore): Set<EndedVideo> {
-  store.refresh();
+async function savedByOthers(videos: readonly EndedVideo[], store: FeatureStore): Promise<Set<EndedVideo>> {
+  await store.refresh();
   const saved = new Set<EndedVideo>();
   for (const one of videos) {
     const { path } = one.event;

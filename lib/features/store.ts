@@ -1,58 +1,30 @@
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import {
-  type BrokenRecord,
   entryOf,
-  featureFault,
   FEATURE_HEADER_BYTES,
   type ManifestEntry,
   type ManifestRecord,
   manifestNames,
-  readManifests,
   type SourceFacts,
 } from "../records/feature_manifest.js";
+import { type FailureEntry, FailureIndex, failureNames } from "../records/failure_index.js";
+import { INDEX_FOLDER, RecordIndex } from "../records/record_index.js";
 import { VideoClipError } from "../base/errors.js";
-import {
-  appendDurably,
-  appendDurablyAsync,
-  DurableFile,
-  makeFolder,
-  removeFile,
-  removeIfPossible,
-  writeDurably,
-} from "../base/files.js";
+import { appendDurablyAsync, DurableFile, makeFolder, removeFile, removeIfPossible } from "../base/files.js";
 import { readJsonLines, repairLastLine } from "../base/json_lines.js";
 import { npyData, npyHeader } from "../weights/npy.js";
+import { FailedVideos, FinishedVideos } from "./finished_videos.js";
 import { type FileLock, takeLock, type TakeLockOptions } from "./lock.js";
 import { isDecoderFault } from "./surroundings.js";
 
-/** A video that failed, in `failures.jsonl`. */
-export interface FailureEntry {
-  path: string;
-  code: string;
-  reason: string;
-  /** Seconds of video that had been read, if known. */
-  time?: number | undefined;
-  /** Facts about the file; null if there was none. */
-  source?: SourceFacts | null | undefined;
-  failed_at: string;
-}
-
-/** Failures of an extraction, of its shards and of its workers. */
-const FAILURES_NAME = /^failures(\.[\w.-]+)?\.jsonl$/;
-
 /** The output folder of an extraction: feature files, manifest, failures, and a lock while a process writes. */
 export class FeatureStore {
-  /**
-   * Finished videos by path, from all manifests of the folder; the last record of a path wins. Their files exist and
-   * are complete.
-   */
-  readonly records = new Map<string, ManifestRecord>();
+  /** Finished videos by path, from all manifests of the folder; the last record of a path wins. */
+  readonly records: FinishedVideos;
   /** Failed videos by path, of all shards, without those that were finished later. */
-  readonly failures = new Map<string, FailureEntry>();
-  /** Lines that are not records, and features that do not agree with their record: they are extracted again. */
-  readonly broken: BrokenRecord[];
+  readonly failures: FailedVideos;
   /** Whether the folder was written before, by this extraction or by others than its shards. */
   readonly used: boolean;
   #manifest: string;
@@ -60,10 +32,10 @@ export class FeatureStore {
   /** Undefined for a folder that is only read. */
   #lock: FileLock | undefined;
   #suffix: string;
-  /** Whether failures were withdrawn that are still in the file. */
+  #index: RecordIndex;
+  #failures: FailureIndex;
+  /** Whether failures were withdrawn that may be in the file of this store. */
   #changed = false;
-  /** Paths whose failures are in the file of this store. */
-  #own = new Set<string>();
 
   /**
    * @param suffix distinguishes the shards that share a folder: `.0-of-2`
@@ -73,7 +45,12 @@ export class FeatureStore {
     makeFolder(folder);
     const lock = await takeLock(join(folder, `.lock${suffix}`), "another extraction", waiting);
     try {
-      return new FeatureStore(folder, suffix, lock);
+      for (const name of readdirSync(folder)) {
+        const unfinished = name.startsWith(`failures${suffix}.jsonl.`) && name.endsWith(".tmp");
+        if (unfinished || name.startsWith(`.tmp${suffix}-`)) removeIfPossible(join(folder, name));
+      }
+      for (const name of ["manifest", "failures"]) repairLastLine(join(folder, `${name}${suffix}.jsonl`));
+      return await FeatureStore.#load(folder, suffix, lock, waiting);
     } catch (error) {
       lock.release();
       throw error;
@@ -81,26 +58,42 @@ export class FeatureStore {
   }
 
   /** Opens a folder for reading, also while others write to it. @throws the system's error */
-  static read(folder: string): FeatureStore {
-    return new FeatureStore(folder, "", undefined);
+  static read(folder: string, options: Omit<TakeLockOptions, "patience"> = {}): Promise<FeatureStore> {
+    return FeatureStore.#load(folder, "", undefined, options);
+  }
+
+  static async #load(
+    folder: string,
+    suffix: string,
+    lock: FileLock | undefined,
+    { signal, onNote }: TakeLockOptions,
+  ): Promise<FeatureStore> {
+    const index = await RecordIndex.open(folder, { signal, onNote });
+    try {
+      const home = join(folder, INDEX_FOLDER);
+      const failures = await FailureIndex.open(folder, { home, isIgnored: isDecoderFault, signal });
+      return new FeatureStore(folder, suffix, lock, index, failures);
+    } catch (error) {
+      index.close();
+      throw error;
+    }
   }
 
   private constructor(
     readonly folder: string,
     suffix: string,
     lock: FileLock | undefined,
+    index: RecordIndex,
+    failures: FailureIndex,
   ) {
     this.#manifest = join(folder, `manifest${suffix}.jsonl`);
     this.#failed = join(folder, `failures${suffix}.jsonl`);
     this.#lock = lock;
     this.#suffix = suffix;
-    for (const name of lock ? readdirSync(folder) : []) {
-      const unfinished = name.startsWith(`failures${suffix}.jsonl.`) && name.endsWith(".tmp");
-      if (unfinished || name.startsWith(`.tmp${suffix}-`)) removeIfPossible(join(folder, name));
-    }
-    for (const path of lock ? [this.#manifest, this.#failed] : []) repairLastLine(path);
-    this.broken = this.#readRecords();
-    this.#readFailures();
+    this.#index = index;
+    this.#failures = failures;
+    this.records = new FinishedVideos(index);
+    this.failures = new FailedVideos(failures, this.records);
     const shards = /-of-\d+$/.exec(suffix)?.[0];
     const siblings = [...manifestNames(folder), ...failureNames(folder)].filter((name) => {
       return shards === undefined || name.includes(`${suffix}.jsonl`) || !name.endsWith(`${shards}.jsonl`);
@@ -109,38 +102,9 @@ export class FeatureStore {
   }
 
   /** Reads what other writers of the folder have added since. */
-  refresh(): void {
-    this.#readRecords();
-    this.#readFailures();
-  }
-
-  #readRecords(): BrokenRecord[] {
-    const { records, broken } = readManifests(this.folder);
-    this.records.clear();
-    for (const [path, record] of records) {
-      const fault = featureFault(this.folder, record);
-      if (fault === undefined) this.records.set(path, record);
-      else broken.push({ place: join(this.folder, record.file), reason: fault });
-    }
-    return broken;
-  }
-
-  #readFailures(): void {
-    const { failures } = this;
-    failures.clear();
-    for (const name of failureNames(this.folder)) {
-      for (const { value } of readJsonLines(join(this.folder, name))) {
-        const entry = value as FailureEntry | null | undefined;
-        if (typeof entry?.path !== "string" || typeof entry.code !== "string") continue; // such a video is tried again
-        if (isDecoderFault(entry.code)) continue;
-        failures.set(entry.path, entry);
-        if (join(this.folder, name) === this.#failed) this.#own.add(entry.path);
-      }
-    }
-    for (const [path, { failed_at: at }] of failures) {
-      const record = this.records.get(path);
-      if (record && !record.partial && record.finishedAt > at) failures.delete(path);
-    }
+  async refresh(): Promise<void> {
+    await this.#index.refresh();
+    await this.#failures.refresh();
   }
 
   /** Name of the part of the manifest that this store writes; empty for that of a single writer. */
@@ -159,37 +123,29 @@ export class FeatureStore {
     await this.#appendAll(this.#manifest, entries);
     for (const { path, partial } of entries) if (!partial) this.#takeBack(path);
     await this.#appendAll(this.#failed, failures);
-    for (const entry of failures) {
-      this.failures.set(entry.path, entry);
-      this.#own.add(entry.path);
-    }
+    for (const entry of failures) this.#failures.add(entry, basename(this.#failed));
   }
 
-  /** Records a moved video, whose features exist under another path. */
-  addMoved(record: ManifestRecord, path: string, source: SourceFacts): void {
-    const { sample, sha256 } = record.source ?? {};
-    const kept = { ...(sample ? { sample } : {}), ...(sha256 ? { sha256 } : {}) };
-    const finished_at = new Date().toISOString();
-    const moved_from = [...record.movedFrom, record.path];
-    const entry = { ...entryOf(record), path, moved_from, source: { ...source, ...kept }, finished_at };
-    this.#append(this.#manifest, entry);
+  /** Records moved videos, whose features exist under other paths. */
+  async addMoved(videos: readonly MovedVideo[]): Promise<void> {
+    const entries = videos.map(({ record, path, source }): ManifestEntry => {
+      const { sample, sha256 } = record.source ?? {};
+      const kept = { ...(sample ? { sample } : {}), ...(sha256 ? { sha256 } : {}) };
+      const finished_at = new Date().toISOString();
+      const moved_from = [...record.movedFrom, record.path];
+      return { ...entryOf(record), path, moved_from, source: { ...source, ...kept }, finished_at };
+    });
+    await this.#appendAll(this.#manifest, entries);
   }
 
   /** Removes the failures of this folder, or of this shard, so that they are tried again. */
   clearFailures(): void {
-    this.failures.clear();
-    this.#own.clear();
+    this.#failures.clear();
     removeFile(this.#failed);
   }
 
   #takeBack(path: string): void {
-    if (!this.failures.delete(path)) return;
-    if (this.#own.delete(path)) this.#changed = true;
-  }
-
-  #append(file: string, value: unknown): void {
-    this.#assertLocked();
-    appendDurably(file, lineOf(value));
+    if (this.#failures.withdraw(path)) this.#changed = true;
   }
 
   async #appendAll(file: string, values: readonly unknown[]): Promise<void> {
@@ -217,26 +173,41 @@ export class FeatureStore {
 
   close(): void {
     try {
-      if (this.#changed && this.#lock?.held()) this.#rewriteFailures();
+      if (this.#changed && this.#lock?.held() && existsSync(this.#failed)) this.#rewriteFailures();
     } finally {
       this.#lock?.release();
+      this.#index.close();
+      this.#failures.close();
     }
   }
 
   /** Removes the failures of videos that were finished since. */
   #rewriteFailures(): void {
-    const left = [...this.#own].flatMap((path) => this.failures.get(path) ?? []);
-    if (left.length === 0) removeFile(this.#failed);
-    else writeDurably(this.#failed, left.map(lineOf).join(""));
+    const file = new DurableFile(this.#failed);
+    let count = 0;
+    try {
+      for (const { value } of readJsonLines(this.#failed)) {
+        const path = (value as Partial<FailureEntry> | null | undefined)?.path;
+        if (typeof path !== "string" || !this.failures.get(path)) continue;
+        file.write(lineOf(value));
+        count++;
+      }
+      if (count > 0) file.commit();
+    } finally {
+      file.discard();
+    }
+    if (count === 0) removeFile(this.#failed);
   }
 }
 
-const lineOf = (value: unknown): string => `${JSON.stringify(value)}\n`;
+/** A finished video that was found at another path, and facts about its file there. */
+export interface MovedVideo {
+  record: ManifestRecord;
+  path: string;
+  source: SourceFacts;
+}
 
-const failureNames = (folder: string): string[] =>
-  readdirSync(folder)
-    .filter((name) => FAILURES_NAME.test(name))
-    .sort();
+const lineOf = (value: unknown): string => `${JSON.stringify(value)}\n`;
 
 /** Bytes of rows per write. */
 const WRITE_BYTES = 1 << 16;

@@ -158,8 +158,9 @@ class BullLease implements Lease {
   }
 
   complete = () => isHeld(this.job.moveToCompleted(null, this.token, false));
-  handBack = () => isHeld(this.job.moveToWait(this.token));
   retry = (reason: Error) => isHeld(this.job.moveToFailed(reason, this.token, false));
+  // asks before, because PostgreSQL passes over a hand-back after the loss of the lease without saying so
+  handBack = async () => (await this.renew()) && isHeld(this.job.moveToWait(this.token));
 }
 
 /** Errors of the engine for a job that the caller does not hold any more. */

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { appendDurably, removeIfPossible } from "../base/files.js";
 import { readJsonLines } from "../base/json_lines.js";
 import { writing } from "../base/system_error.js";
-import { type Holder, ownHolder, stateOf } from "../features/lock_holder.js";
+import { type Holder, ownHolder, stateOf } from "../base/lock_holder.js";
 
 /** A note that a worker began a video, in `started.WORKER-LIFE.jsonl`. */
 interface Started {

@@ -1,10 +1,12 @@
 import { statSync } from "node:fs";
+import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { VideoClipError } from "../base/errors.js";
 import type { FeatureStore } from "../features/store.js";
-import { featureNames } from "../features/feature_names.js";
+import { type FeatureNames, featureNames, withNames } from "../features/feature_names.js";
 import { findInputs } from "../features/inputs.js";
 import type { InputItem } from "../features/input_item.js";
+import { takeLock } from "../features/lock.js";
 import type { JobData, WorkEngine } from "./engine.js";
 import type { Chunk, ListedVideo, RunFolder } from "./run_folder.js";
 
@@ -25,12 +27,32 @@ export interface AddOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** Adds videos to the work lists of a run. @returns the numbers of new videos and of jobs for them */
+/**
+ * Adds videos to the work lists of a run, one caller at a time, because a list and the names of its feature files depend
+ * on the lists before it.
+ * @returns the numbers of new videos and of jobs for them
+ * @throws InvalidArgumentError while another process adds videos
+ */
 export async function addToList(
   run: RunFolder,
   store: Pick<FeatureStore, "records">,
   inputs: readonly string[],
-  { chunk, onNote, signal }: AddOptions = {},
+  options: AddOptions = {},
+): Promise<{ videos: number; jobs: number; listed: number }> {
+  const { onNote, signal } = options;
+  const lock = await takeLock(join(run.notes, "add.lock"), "another videoclip queue add", { onNote, signal });
+  try {
+    return await addNew(run, store, inputs, options);
+  } finally {
+    lock.release();
+  }
+}
+
+async function addNew(
+  run: RunFolder,
+  store: Pick<FeatureStore, "records">,
+  inputs: readonly string[],
+  { chunk, onNote, signal }: AddOptions,
 ): Promise<{ videos: number; jobs: number; listed: number }> {
   const { items, omitted, roots } = await findInputs(inputs);
   const left = omitted.sentence();
@@ -41,7 +63,7 @@ export async function addToList(
   if (fresh.length === 0) return { videos: 0, jobs: 0, listed: known.size };
   const names = namesOf(fresh, known, store);
   const videos = fresh.map(({ path, address, error }): ListedVideo => {
-    const file = names.get(path)!;
+    const file = names.get(path);
     if (error) return { path, file, error: { code: error.code, message: error.message } };
     return address === undefined ? { path, file } : { path, file, address };
   });
@@ -65,9 +87,9 @@ function namesOf(
   items: readonly InputItem[],
   known: ReadonlyMap<string, { path: string; file: string }>,
   store: Pick<FeatureStore, "records">,
-): Map<string, string> {
+): FeatureNames {
   const paths = items.map(({ path }) => path);
-  return featureNames(paths, known.size === 0 ? store.records : new Map([...store.records, ...known]));
+  return featureNames(paths, known.size === 0 ? store.records : withNames(known, store.records));
 }
 
 interface Limits {

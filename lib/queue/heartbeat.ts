@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from
 import { join } from "node:path";
 import { quietly, removeFile, removeIfPossible, writeDurably } from "../base/files.js";
 import type { ExtractEvent } from "../features/extract.js";
-import { ownHolder, stateOf } from "../features/lock_holder.js";
+import { ownHolder, stateOf } from "../base/lock_holder.js";
 
 /** Milliseconds between two notes of a worker. */
 const BEAT = 5000;

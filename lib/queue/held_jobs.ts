@@ -140,7 +140,11 @@ export class HeldJobs {
   #endAll(answer: (lease: Lease) => Promise<boolean>, kept?: Lease): void {
     for (const held of [...this.#held.values()]) {
       if (held.lease === kept) continue;
-      for (const path of held.open) this.#byPath.delete(path);
+      for (const path of held.open) {
+        const others = this.#byPath.get(path)!.filter((one) => one !== held);
+        if (others.length > 0) this.#byPath.set(path, others);
+        else this.#byPath.delete(path);
+      }
       this.#forget(held);
       if (!held.isLost) this.#answer(held, answer(held.lease));
     }

@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, linkSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import { InvalidArgumentError, VideoClipError, VideoError } from "../base/errors.js";
 import { type ErrorCode } from "../base/error_codes.js";
-import { createExclusive, makeFolder, writeDurably } from "../base/files.js";
+import { createExclusive, makeFolder, removeIfPossible, writeDurably } from "../base/files.js";
 import { readJsonLineAt, readJsonLines } from "../base/json_lines.js";
 import { VERSION } from "../base/version.js";
 import type { InputItem } from "../features/input_item.js";
@@ -105,11 +105,7 @@ export class RunFolder {
       ...(queue ? { queue } : {}),
       options,
     };
-    try {
-      createExclusive(join(at, "run", "run.json"), `${JSON.stringify(file, undefined, 2)}\n`);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    }
+    createWhole(join(at, "run", "run.json"), `${JSON.stringify(file, undefined, 2)}\n`);
     const run = RunFolder.open(at);
     for (const key of Object.keys(OPTIONS.shape) as (keyof RunOptions)[]) {
       const [before, now] = [run.options[key], options[key]].map((value) => JSON.stringify(value));
@@ -164,9 +160,19 @@ export class RunFolder {
   /** The videos of a job. @throws VideoClipError `ERR_QUEUE` */
   chunk(data: JobData): Chunk {
     if (!LIST_NAME.test(data.list)) throw damaged(data.list, "it is not the name of a list");
-    const chunk = this.#chunk(data, readJsonLineAt(join(this.notes, data.list), data));
+    const chunk = this.#chunk(data, this.#line(data));
     if (data.alone === undefined) return chunk;
     return { ...chunk, videos: chunk.videos.filter(({ path }) => path === data.alone) };
+  }
+
+  #line(data: JobData): unknown {
+    const path = join(this.notes, data.list);
+    try {
+      return readJsonLineAt(path, data);
+    } catch (error) {
+      if (error instanceof SyntaxError) return undefined; // `#chunk` says where
+      throw damaged(path, (error as Error).message);
+    }
   }
 
   #chunk(data: JobData, value: unknown): Chunk {
@@ -226,12 +232,8 @@ export class RunFolder {
   checkIdentity(settings: Record<string, unknown>): void {
     const own: Record<string, unknown> = { ...settings, version: VERSION };
     const path = join(this.notes, "identity.json");
-    try {
-      createExclusive(path, `${JSON.stringify(own, undefined, 2)}\n`);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    }
-    const run = JSON.parse(readFileSync(path, "utf8")) as Record<string, unknown>;
+    createWhole(path, `${JSON.stringify(own, undefined, 2)}\n`);
+    const run = readIdentity(path);
     for (const key of new Set([...Object.keys(run), ...Object.keys(own)])) {
       const [expected, received] = [run[key], own[key]].map((value) => JSON.stringify(value) ?? "none");
       if (expected === received) continue;
@@ -241,6 +243,37 @@ export class RunFolder {
         { argument: key, expected: run[key], received: own[key] },
       );
     }
+  }
+}
+
+/** Creates a file unless it exists. Workers that start at the same time never read one that is half written. */
+function createWhole(path: string, text: string): void {
+  if (existsSync(path)) return;
+  const draft = `${path}-${randomBytes(8).toString("hex")}`;
+  writeDurably(draft, text);
+  try {
+    linkSync(draft, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") withoutLinks(path, text);
+  } finally {
+    removeIfPossible(draft);
+  }
+}
+
+/** {@link createWhole} on a file system that has no links. */
+function withoutLinks(path: string, text: string): void {
+  try {
+    createExclusive(path, text);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  }
+}
+
+function readIdentity(path: string): Record<string, unknown> {
+  try {
+    return z.record(z.string(), z.unknown()).parse(JSON.parse(readFileSync(path, "utf8")));
+  } catch (error) {
+    throw damaged(path, `it does not describe features (${(error as Error).message}): delete it if no worker runs`);
   }
 }
 

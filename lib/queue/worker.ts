@@ -149,7 +149,7 @@ class RunWorker {
     const { waiting, active, delayed } = await engine.counts();
     if (waiting > 0) return this.#pause(100); // they came meanwhile
     if (active + delayed > 0) return this.#pause(POLL * (0.5 + Math.random())); // others are at work, and may die
-    store.refresh();
+    await store.refresh();
     const { left } = await reconcile(this.workRun, engine, store, this.options.signal);
     this.#summary.complete = left === 0;
   }
@@ -248,7 +248,7 @@ class RunWorker {
     const { maxCrashes = 2, onNote } = this.options;
     this.#jobs.hold(lease);
     const chunk = workRun.chunk(lease.data);
-    store.refresh();
+    await store.refresh();
     const retriedAt = workRun.retriedAt();
     const left = chunk.videos.filter(({ path }) => stateOfVideo(store, path, retriedAt) === "left");
     this.#summary.skipped += chunk.videos.length - left.length;

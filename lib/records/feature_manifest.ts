@@ -1,6 +1,6 @@
 import { readdirSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
-import { type JsonLine, readJsonLineAt, readJsonLines } from "../base/json_lines.js";
+import { type JsonLine, readJsonLineAt, readJsonLines, type ReadLinesOptions } from "../base/json_lines.js";
 
 /** Facts about a video file at the time of its extraction. */
 export interface SourceFacts {
@@ -62,50 +62,56 @@ export interface BrokenRecord {
   reason: string;
 }
 
-export interface FeatureManifests {
-  /** Records by the path of the video; if a path or a file has several, the last. */
-  records: Map<string, ManifestRecord>;
-  broken: BrokenRecord[];
-}
-
 /** Names of the manifests of an extraction, of its shards and of its workers: `manifest.PART.jsonl`. */
 export const MANIFEST_NAME = /^manifest(\.[\w.-]+)?\.jsonl$/;
 
 /** Bytes of the header of a feature file that an extraction wrote. */
 export const FEATURE_HEADER_BYTES = 128;
 
-/**
- * Reads the manifests of a folder line by line, without keeping timestamps. A line that is not a record is skipped and
- * reported.
- * @param names default: all manifests of the folder
- * @throws the system's error when the folder or a manifest cannot be read
- */
-export function readManifests(folder: string, names = manifestNames(folder)): FeatureManifests {
-  const records = new Map<string, ManifestRecord>();
-  const owners = new Map<string, ManifestRecord>();
-  const broken: BrokenRecord[] = [];
-  const known = new Map<string, Record<string, unknown>>();
-  for (const name of names) {
-    const manifest = join(folder, name);
-    for (const line of readJsonLines(manifest)) {
-      const record = recordOf(manifest, line, known);
-      if (typeof record === "string") {
-        broken.push({ place: `${manifest}:${line.line}`, reason: record });
-        continue;
-      }
-      const others = [records.get(record.path), owners.get(record.file)];
-      if (others.some((other) => other && other.manifest !== manifest && other.finishedAt > record.finishedAt))
-        continue;
-      for (const other of others) {
-        if (!other) continue;
-        records.delete(other.path);
-        owners.delete(other.file);
-      }
-      records.set(record.path, record);
-      owners.set(record.file, record);
-    }
+/** Lines that are no records: their number, and the first of them. */
+export class BrokenLines {
+  #count: number;
+  readonly first: BrokenRecord[];
+
+  constructor({ count = 0, first = [] }: { count?: number; first?: readonly BrokenRecord[] } = {}) {
+    this.#count = count;
+    this.first = first.slice(0, KEPT);
   }
-  return { records, broken };
+
+  get count(): number {
+    return this.#count;
+  }
+
+  add(broken: BrokenRecord): void {
+    this.#count++;
+    if (this.first.length < KEPT) this.first.push(broken);
+  }
+}
+
+/** Broken lines that are kept with their reason. */
+const KEPT = 100;
+
+/** A line of a part of a manifest. */
+export interface PartLine {
+  line: number;
+  /** Position behind the line. */
+  end: number;
+  /** The reason where it is no record. */
+  record: ManifestRecord | string;
+}
+
+/**
+ * Reads a part of a manifest line by line. A last line that is not complete is left out.
+ * @param known settings of earlier records by their text, which equal ones share; new ones are added
+ * @throws the system's error when it cannot be read
+ */
+export function* readPart(
+  manifest: string,
+  known: Map<string, Record<string, unknown>>,
+  options: Pick<ReadLinesOptions, "from" | "to"> = {},
+): Generator<PartLine> {
+  for (const line of readJsonLines(manifest, options))
+    yield { line: line.line, end: line.at + line.bytes + 1, record: recordOf(manifest, line, known) };
 }
 
 /** Manifests in a folder. */
@@ -114,11 +120,18 @@ export const manifestNames = (folder: string): string[] =>
     .filter((name) => MANIFEST_NAME.test(name))
     .sort();
 
+/** Half of a character of two 16-bit units, which UTF-8 cannot hold. */
+const HALF_CHARACTER = /\p{Surrogate}/u;
+
 const isSpan = (value: unknown): boolean =>
   Array.isArray(value) && value.length === 2 && value.every(Number.isFinite) && value[0] <= value[1];
 
-/** @returns the reason where the line is no record */
-function recordOf(
+/**
+ * The record in a line of a manifest.
+ * @param known settings of earlier records by their text, which equal ones share; new ones are added
+ * @returns the reason where it is none
+ */
+export function recordOf(
   manifest: string,
   { value, reason, at, bytes }: JsonLine,
   known: Map<string, Record<string, unknown>>,
@@ -128,6 +141,7 @@ function recordOf(
   if (typeof entry !== "object" || entry === null || Array.isArray(entry)) return "it is no record of a video";
   const { path, file, clips, timestamps, settings, source } = entry;
   if (typeof path !== "string" || path === "") return "its path is missing";
+  if (HALF_CHARACTER.test(path) || HALF_CHARACTER.test(String(file))) return "its path is no text";
   // a manifest is not trusted: its features must be in the same folder
   if (typeof file !== "string" || file === "" || basename(file) !== file || file.includes("\0"))
     return "its file is no name of a file";
@@ -141,7 +155,7 @@ function recordOf(
     clips,
     partial: entry.partial === true,
     movedFrom: Array.isArray(entry.moved_from) ? entry.moved_from.filter((one) => typeof one === "string") : [],
-    source: typeof source?.bytes === "number" && typeof source.modified === "number" ? source : undefined,
+    source: factsOf(source),
     settings: known.get(text)!,
     finishedAt: String(entry.finished_at ?? ""),
     manifest,
@@ -150,16 +164,31 @@ function recordOf(
   };
 }
 
+function factsOf(source: Partial<SourceFacts> | undefined): SourceFacts | undefined {
+  if (typeof source?.bytes !== "number" || typeof source.modified !== "number") return undefined;
+  const { bytes, modified, sample, sha256 } = source;
+  return {
+    bytes,
+    modified,
+    ...(typeof sample === "string" ? { sample } : {}),
+    ...(typeof sha256 === "string" ? { sha256 } : {}),
+  };
+}
+
 /** The complete line of a record. @throws SyntaxError, or the system's error when the manifest has changed */
 export const entryOf = (record: ManifestRecord): ManifestEntry =>
   readJsonLineAt(record.manifest, record) as ManifestEntry;
 
 /** The reason why the features of a record cannot be used (missing or incomplete), or undefined. */
-export function featureFault(folder: string, { file, clips, settings }: ManifestRecord): string | undefined {
-  const stat = statSync(join(folder, file), { throwIfNoEntry: false });
-  if (!stat) return "the file is gone";
+export function featureFault(folder: string, record: ManifestRecord): string | undefined {
+  return faultOfSize(record, statSync(join(folder, record.file), { throwIfNoEntry: false })?.size);
+}
+
+/** As {@link featureFault}, by the size of the feature file; undefined if there is none. */
+export function faultOfSize({ clips, settings }: ManifestRecord, bytes: number | undefined): string | undefined {
+  if (bytes === undefined) return "the file is gone";
   const size = { f16: 2, f32: 4 }[String(settings.dtype)];
   if (typeof settings.dim !== "number" || size === undefined) return undefined;
   const expected = FEATURE_HEADER_BYTES + clips * settings.dim * size;
-  return stat.size === expected ? undefined : `the file has ${stat.size} bytes, ${clips} clips need ${expected}`;
+  return bytes === expected ? undefined : `the file has ${bytes} bytes, ${clips} clips need ${expected}`;
 }

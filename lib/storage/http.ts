@@ -65,6 +65,11 @@ export async function send(request: HttpRequest): Promise<HttpResponse> {
     throw noAnswer(address, url.host, cause);
   }
   const stream = bytesOf(response, watch, address, signal);
+  const leave = stream.return.bind(stream);
+  stream.return = (value) => {
+    watch.end(true); // a generator that was not begun would not clean up
+    return leave(value);
+  };
   return {
     status: response.status,
     headers: response.headers,

@@ -160,10 +160,10 @@ export class S3Store implements ObjectStore {
       try {
         const element = parseXml(await response.text(LONGEST_PAGE));
         if (element.name === name) return element;
-        throw new SyntaxError(`it is ${element.name} ${textOf(element, "Code") ?? ""}, not ${name}`);
+        const found = [element.name, textOf(element, "Code")].filter(Boolean).join(" ");
+        throw new StorageError("interrupted", `it is ${found}, not ${name}`);
       } catch (cause) {
-        const isBroken = cause instanceof SyntaxError || (cause instanceof StorageError && cause.fault === "interrupted"); // prettier-ignore
-        if (!isBroken) throw cause;
+        if (!(cause instanceof StorageError) || cause.fault !== "interrupted") throw cause;
         const address = this.#client.address(request.key);
         const message = `${address}: the answer is not complete or not XML of S3: ${oneLine(cause.message)}`;
         if (failed >= retries.attempts) throw new StorageError("unavailable", message, { file: address, cause });

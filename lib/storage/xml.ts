@@ -1,3 +1,5 @@
+import { StorageError } from "./storage_error.js";
+
 /**
  * An element of a small XML document: its children, or its text. Attributes, comments and name spaces are left out.
  */
@@ -15,7 +17,7 @@ const ENTITIES: Record<string, string> = { amp: "&", lt: "<", gt: ">", quot: '"'
 /**
  * Parses the XML of a server that is not trusted: no document types and so no entities but the five of XML, and a
  * limited depth.
- * @throws SyntaxError for anything else, also for a document that ends early
+ * @throws StorageError `interrupted` for anything else, also for a document that ends early
  */
 export function parseXml(text: string): XmlElement {
   const top: XmlElement = { name: "", children: [], text: "" };
@@ -25,36 +27,38 @@ export function parseXml(text: string): XmlElement {
     if (token.startsWith("<!--") || token.startsWith("<?")) continue;
     if (data !== undefined) at.text += data;
     else if (name === undefined) {
-      if (token.startsWith("<")) throw new SyntaxError("markup that is not expected");
-      at.text += decode(token);
+      if (token.startsWith("<")) throw broken("markup that is not expected");
+      at.text += unescape(token);
     } else if (closes) {
       if (open.length === 1 || at.name !== localName(name))
-        throw new SyntaxError(`an end of ${localName(name)} that is not expected`);
+        throw broken(`an end of ${localName(name)} that is not expected`);
       open.pop();
     } else {
-      if (open.length > DEEPEST) throw new SyntaxError("too many levels");
+      if (open.length > DEEPEST) throw broken("too many levels");
       const element = { name: localName(name), children: [], text: "" };
       at.children.push(element);
       if (!empty) open.push(element);
     }
   }
-  if (open.length > 1) throw new SyntaxError("it ends early");
-  if (top.children.length !== 1 || top.text.trim() !== "") throw new SyntaxError("it is not one element");
+  if (open.length > 1) throw broken("it ends early");
+  if (top.children.length !== 1 || top.text.trim() !== "") throw broken("it is not one element");
   return top.children[0];
 }
 
+const broken = (reason: string): StorageError => new StorageError("interrupted", reason);
+
 const localName = (name: string): string => name.slice(name.indexOf(":") + 1);
 
-const decode = (text: string): string =>
+const unescape = (text: string): string =>
   text.replace(/&(?:#(\d+)|#x([\da-f]+)|(\w+));|&/gi, (found, decimal?: string, hex?: string, name?: string) => {
     if (name !== undefined && ENTITIES[name] !== undefined) return ENTITIES[name];
     const code = decimal !== undefined ? Number(decimal) : hex !== undefined ? parseInt(hex, 16) : NaN;
-    if (!(code <= 0x10ffff)) throw new SyntaxError(`the entity ${found}`);
+    if (!(code <= 0x10ffff)) throw broken(`the entity ${found}`);
     return String.fromCodePoint(code);
   });
 
 /** The first child of this name. */
-export const childOf = (element: XmlElement | undefined, name: string): XmlElement | undefined =>
+const childOf = (element: XmlElement | undefined, name: string): XmlElement | undefined =>
   element?.children.find((child) => child.name === name);
 
 /** The text of the first child of this name. */

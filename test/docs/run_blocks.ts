@@ -19,7 +19,7 @@ import type { StandIns } from "./stand_ins.js";
 import { typeErrors } from "./type_check.js";
 
 /** Languages of blocks that are not checked. */
-const PROSE = ["text", "cpp", "cuda", "cmake", "diff", "dockerfile", "html", "csv", "mermaid", "tree"];
+const PROSE = ["text", "cpp", "cuda", "cmake", "diff", "dockerfile", "html", "csv", "mermaid", "tree", "yaml"];
 const EXTENSION: Record<string, string> = { js: ".mjs", ts: ".ts" };
 const LIMIT_MS = 600_000;
 

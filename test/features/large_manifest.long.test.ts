@@ -4,7 +4,7 @@ import { constants } from "node:buffer";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { readManifests } from "#lib/records/feature_manifest.js";
+import { readManifests } from "#lib/records/read_manifests.js";
 import { findInputs } from "#lib/features/inputs.js";
 import { temporaryFolder } from "../support/temporary_folder.js";
 

@@ -17,7 +17,7 @@ import {
 import { basename, join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { readManifests } from "#lib/records/feature_manifest.js";
+import { readManifests } from "#lib/records/read_manifests.js";
 import { indexFeatures } from "#lib/features/index_features.js";
 import { readFeatureFolders } from "#lib/features/extracted_features.js";
 import { readJsonLines, repairLastLine } from "#lib/base/json_lines.js";

@@ -38,8 +38,8 @@ async function runOf(count: number) {
   const run = RunFolder.create(join(at, "run"), { model: "s3d-tiny" }, undefined);
   const engine = new MemoryEngine();
   const fill = async () => {
-    await addToList(run, FeatureStore.read(run.folder), [videos], { chunk: 2 });
-    return reconcile(run, engine, FeatureStore.read(run.folder));
+    await addToList(run, await FeatureStore.read(run.folder), [videos], { chunk: 2 });
+    return reconcile(run, engine, await FeatureStore.read(run.folder));
   };
   const worker = async (options: Partial<WorkOptions> = {}) => {
     const store = await openWorkerStore(run.folder, undefined);
@@ -53,7 +53,7 @@ async function runOf(count: number) {
       store.close();
     }
   };
-  return { videos, run, engine, fill, worker, progress: () => compare(run, FeatureStore.read(run.folder)) };
+  return { videos, run, engine, fill, worker, progress: async () => compare(run, await FeatureStore.read(run.folder)) };
 }
 
 test("every job is answered after its records, and the run is complete", async () => {

@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { readManifests } from "#lib/records/feature_manifest.js";
+import { readManifests } from "#lib/records/read_manifests.js";
 import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("feature manifest");

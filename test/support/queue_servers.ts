@@ -15,7 +15,8 @@ export interface TestServer {
   stop(): void;
 }
 
-async function freePort(): Promise<number> {
+/** A port of 127.0.0.1 that nobody uses. */
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as { port: number };
@@ -32,7 +33,8 @@ async function until(command: string, args: readonly string[]): Promise<void> {
   throw new Error(`${command} ${args.join(" ")} does not succeed`);
 }
 
-const hasCommand = (name: string) => spawnSync("sh", ["-c", `command -v ${name}`]).status === 0;
+/** Whether a command is on the path. */
+export const hasCommand = (name: string) => spawnSync("sh", ["-c", `command -v ${name}`]).status === 0;
 
 /** A Redis server; undefined if this machine has none. @param settings further arguments of redis-server */
 export async function startRedis(folder: string, settings: readonly string[] = []): Promise<TestServer | undefined> {

@@ -1,4 +1,3 @@
-import { VideoError } from "../../base/errors.js";
 import { endingOf, isMachineFolder, isMediaName, isPictureName, stemOf } from "../../base/media_names.js";
 import type { ObjectFacts, ObjectStore } from "../../storage/object_store.js";
 import type { InputItem } from "../input_item.js";
@@ -38,7 +37,7 @@ export async function searchBucket(
     }
     if (name === "" || name.startsWith(".")) continue; // a marker of a folder, or hidden
     const folder = parts.join("/");
-    const item = { path, source: sourceOf(facts), error: keyFault(path, key) };
+    const item = { path, source: sourceOf(facts) };
     if (!isMediaName(name)) omitted.ending(endingOf(name));
     else if (await isTypeScript(store, facts, name, signal)) omitted.ending(`${endingOf(name)} source text`);
     else if (isPictureName(name)) pictures.push({ folder, name, item });
@@ -53,13 +52,6 @@ export async function searchBucket(
     else items.push(item);
   }
   return items;
-}
-
-/** The error of a key that no address of the web can have. */
-function keyFault(path: string, key: string): VideoError | undefined {
-  if (!key.split("/").some((part) => part === "." || part === "..")) return undefined;
-  const message = `${path}: a key with a part . or .. has no address: copy it to another key`;
-  return new VideoError("ERR_VIDEO_UNREADABLE", message, { file: path });
 }
 
 /** The facts of an object for its record. */

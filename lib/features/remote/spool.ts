@@ -6,7 +6,7 @@ import { atExit } from "../../base/at_exit.js";
 import { makeFolder, removeIfPossible } from "../../base/files.js";
 import { parseJson } from "../../base/parse_json.js";
 import { writing } from "../../base/system_error.js";
-import { type Holder, ownHolder, stateOf } from "../lock_holder.js";
+import { type Holder, ownHolder, stateOf } from "../../base/lock_holder.js";
 
 const PREFIX = "videoclip-spool-";
 /** The file of a spool that names its process, and shows by its time that the process lives. */
@@ -160,7 +160,7 @@ function removeFolder(folder: string): void {
 }
 
 /** Removes the spools in a folder whose processes have ended. */
-export function removeLeftovers(parent: string): void {
+function removeLeftovers(parent: string): void {
   for (const name of readdirSync(parent)) {
     if (!name.startsWith(PREFIX)) continue;
     const folder = join(parent, name);

@@ -1,0 +1,175 @@
+import { closeSync, openSync, readSync } from "node:fs";
+import { removeIfPossible, writeAll } from "../base/files.js";
+import { writing } from "../base/system_error.js";
+import { mergeRows, type Row } from "./row.js";
+
+/** Bytes of rows that are sorted in memory at a time. */
+const CHUNK = 24 << 20;
+/** Bytes in memory for reading all sorted runs, and limits for one of them. */
+const [READ, LEAST_READ, MOST_READ] = [16 << 20, 1 << 14, 1 << 18];
+/** Bytes of the lengths before each row of a run. */
+const LENGTHS = 8;
+
+/**
+ * Sorts any number of rows by key in bounded memory: chunks are sorted and written to a file as runs, which are merged.
+ * Rows with equal keys keep the order in which they were added.
+ */
+export class RowSorter {
+  #bytes: Buffer | undefined;
+  #used = 0;
+  #count = 0;
+  #starts = new Uint32Array(1024);
+  #keys = new Uint32Array(1024);
+  #values = new Uint32Array(1024);
+  #runs: { from: number; to: number }[] = [];
+  #file: number | undefined;
+  #size = 0;
+
+  /** @param path of the file for the runs, which is removed by `dispose` */
+  constructor(
+    readonly path: string,
+    private readonly chunk = CHUNK,
+  ) {}
+
+  add(key: Uint8Array, value: Uint8Array): void {
+    const needed = key.length + value.length;
+    if (this.#count > 0 && this.#used + needed > this.chunk) this.#spill();
+    if (!this.#bytes || this.#bytes.length < this.#used + needed) {
+      const larger = Buffer.allocUnsafe(Math.max(Math.min(this.chunk, 2 * this.#used), this.#used + needed, 1 << 16));
+      if (this.#bytes) larger.set(this.#bytes.subarray(0, this.#used));
+      this.#bytes = larger;
+    }
+    if (this.#count === this.#starts.length) {
+      this.#starts = doubled(this.#starts);
+      this.#keys = doubled(this.#keys);
+      this.#values = doubled(this.#values);
+    }
+    this.#bytes.set(key, this.#used);
+    this.#bytes.set(value, this.#used + key.length);
+    this.#starts[this.#count] = this.#used;
+    this.#keys[this.#count] = key.length;
+    this.#values[this.#count++] = value.length;
+    this.#used += needed;
+  }
+
+  /** All rows in order; may be called again. @throws VideoClipError `ERR_WRITE` when the disk is full */
+  sorted(): Generator<Row> {
+    if (this.#runs.length === 0) return this.#inMemory();
+    if (this.#count > 0) this.#spill();
+    this.#bytes = undefined;
+    const block = Math.min(MOST_READ, Math.max(LEAST_READ, Math.floor(READ / this.#runs.length)));
+    return mergeRows(this.#runs.map((run) => readRun(this.#file!, run, block)));
+  }
+
+  dispose(): void {
+    if (this.#file === undefined) return;
+    closeSync(this.#file);
+    this.#file = undefined;
+    removeIfPossible(this.path);
+  }
+
+  /** Positions of the rows of the chunk, in order. */
+  #order(): Uint32Array {
+    const [bytes, starts, keys] = [this.#bytes!, this.#starts, this.#keys];
+    const order = new Uint32Array(this.#count).map((_, i) => i);
+    const common = this.#common();
+    // most comparisons are decided by the four bytes after those that all keys of the chunk have in common
+    const heads = new Float64Array(this.#count);
+    for (let i = 0; i < this.#count; i++) {
+      let head = 0;
+      for (let j = common; j < common + 4; j++) head = head * 257 + (j < keys[i] ? bytes[starts[i] + j] + 1 : 0);
+      heads[i] = head;
+    }
+    return order.sort((a, b) => {
+      if (heads[a] !== heads[b]) return heads[a] - heads[b];
+      const [from, other] = [starts[a], starts[b]];
+      const length = Math.min(keys[a], keys[b]);
+      for (let i = common; i < length; i++) {
+        const difference = bytes[from + i] - bytes[other + i];
+        if (difference !== 0) return difference;
+      }
+      return keys[a] - keys[b] || a - b;
+    });
+  }
+
+  /** Number of first bytes that all keys of the chunk have in common. */
+  #common(): number {
+    const bytes = this.#bytes!;
+    let common = this.#keys[0];
+    for (let i = 1; i < this.#count && common > 0; i++) {
+      const limit = Math.min(common, this.#keys[i]);
+      let same = 0;
+      while (same < limit && bytes[this.#starts[i] + same] === bytes[this.#starts[0] + same]) same++;
+      common = same;
+    }
+    return common;
+  }
+
+  *#inMemory(): Generator<Row> {
+    if (this.#count === 0) return;
+    const bytes = this.#bytes!;
+    for (const i of this.#order()) {
+      const [start, middle] = [this.#starts[i], this.#starts[i] + this.#keys[i]];
+      yield { key: bytes.subarray(start, middle), value: bytes.subarray(middle, middle + this.#values[i]) };
+    }
+  }
+
+  #spill(): void {
+    writing(this.path, () => {
+      this.#file ??= openSync(this.path, "w+");
+      const from = this.#size;
+      let block = Buffer.allocUnsafe(1 << 20);
+      let used = 0;
+      const flush = () => {
+        writeAll(this.#file!, block.subarray(0, used), this.#size);
+        this.#size += used;
+        used = 0;
+      };
+      for (const i of this.#order()) {
+        const length = this.#keys[i] + this.#values[i];
+        if (used + LENGTHS + length > block.length) flush();
+        if (LENGTHS + length > block.length) block = Buffer.allocUnsafe(LENGTHS + length);
+        block.writeUInt32LE(this.#keys[i], used);
+        block.writeUInt32LE(this.#values[i], used + 4);
+        this.#bytes!.copy(block, used + LENGTHS, this.#starts[i], this.#starts[i] + length);
+        used += LENGTHS + length;
+      }
+      flush();
+      this.#runs.push({ from, to: this.#size });
+    });
+    this.#used = this.#count = 0;
+  }
+}
+
+function doubled(array: Uint32Array): Uint32Array<ArrayBuffer> {
+  const larger = new Uint32Array(2 * array.length);
+  larger.set(array);
+  return larger;
+}
+
+/** The rows of a run. A row stays valid after the next one was read. */
+function* readRun(file: number, { from, to }: { from: number; to: number }, size: number): Generator<Row> {
+  let block = Buffer.alloc(0);
+  let begin = 0;
+  let position = from;
+  const fill = (needed: number) => {
+    const rest = block.subarray(begin);
+    const next = Buffer.allocUnsafe(Math.min(Math.max(size, needed), rest.length + to - position));
+    rest.copy(next);
+    for (let done = rest.length; done < next.length;) {
+      const count = readSync(file, next, done, next.length - done, position);
+      if (count === 0) throw new Error("the file of a sort has become shorter");
+      done += count;
+      position += count;
+    }
+    [block, begin] = [next, 0];
+  };
+  while (begin < block.length || position < to) {
+    if (block.length - begin < LENGTHS) fill(LENGTHS);
+    const [key, value] = [block.readUInt32LE(begin), block.readUInt32LE(begin + 4)];
+    if (block.length - begin < LENGTHS + key + value) fill(LENGTHS + key + value);
+    const start = begin + LENGTHS;
+    begin = start + key + value;
+    yield { key: block.subarray(start, start + key), value: block.subarray(start + key, begin) };
+  }
+}
