@@ -164,7 +164,7 @@ test("a job of a list that is gone or cut short, or of a strange name, is refuse
 test("a run without videos has nothing to reconcile", async () => {
   const { run } = newRun();
   await refused(
-    reconcile(run, new MemoryEngine(), FeatureStore.read(run.folder)),
+    reconcile(run, new MemoryEngine(), await FeatureStore.read(run.folder)),
     /the run has no videos: add some with videoclip queue add/,
     "ERR_QUEUE",
   );
