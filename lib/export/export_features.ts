@@ -23,7 +23,7 @@ export interface ExportFeaturesOptions {
   force?: boolean | undefined;
   signal?: AbortSignal | undefined;
   onProgress?: ((progress: { videos: number; rows: number; total: number }) => void) | undefined;
-  /** Called with a sentence when the records are so many that they are indexed first. */
+  /** Called with a sentence when records are indexed first, which takes a while. */
   onNote?: ((note: string) => void) | undefined;
   /** Called for each video that is left out because its features cannot be used. */
   onFailure?: ((failure: FeatureFailure) => void) | undefined;
