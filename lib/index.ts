@@ -43,8 +43,8 @@ export {
 } from "./features/index_format.js";
 export { type IndexFeaturesOptions, type IndexFeaturesSummary, indexFeatures } from "./features/index_features.js";
 export { exportFeatures, type ExportFeaturesOptions, type ExportSummary } from "./export/export_features.js";
-export type { FeatureType } from "./export/stored_video.js";
 export type { ExportedFile } from "./export/export_output.js";
+export type { FeatureType } from "./export/stored_video.js";
 export type { ExportFormatName } from "./export/formats.js";
 export { searchPage, type SearchPageOptions } from "./features/search_page.js";
 export { searchText, type TextSearchOptions, type TextSearchResult } from "./features/search_text.js";

@@ -48,6 +48,7 @@ async function run(folder: string, flags: Flags, signal: AbortSignal): Promise<v
 export const exportReporting = ({ quiet }: { quiet?: boolean | undefined }) => ({
   onProgress: plainProgress(quiet, ({ videos, total, rows }) => `${videos}/${total} videos, ${rows} rows`),
   onFailure: failureReporter(quiet),
+  onNote: (note: string) => void (quiet || process.stderr.write(`${note}\n`)),
 });
 
 /** Prints what was exported, and sets the exit code when something was left out. */

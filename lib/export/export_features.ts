@@ -23,6 +23,8 @@ export interface ExportFeaturesOptions {
   force?: boolean | undefined;
   signal?: AbortSignal | undefined;
   onProgress?: ((progress: { videos: number; rows: number; total: number }) => void) | undefined;
+  /** Called with a sentence when records are indexed first, which takes a while. */
+  onNote?: ((note: string) => void) | undefined;
   /** Called for each video that is left out because its features cannot be used. */
   onFailure?: ((failure: FeatureFailure) => void) | undefined;
 }
@@ -67,13 +69,13 @@ export async function exportFeatures(folder: string, options: ExportFeaturesOpti
   }
   checkOutput(out, folder, format, force);
   signal?.throwIfAborted();
-  const stored = await StoredFeatures.open(folder);
+  const stored = await StoredFeatures.open(folder, options);
   const failures = new FeatureFailures(options.onFailure);
   const done = { videos: 0, rows: 0 };
   const videos = usable(stored, dtype, failures, done, options);
   try {
     const first = await videos.next();
-    if (first.done) throw failures.list[0].error;
+    if (first.done) throw failures.list[0].error; // there are features, but none can be used
     const { dim } = first.value;
     const facts: ExportFacts = { settings: stored.settings, dim, dtype, shardBytes, countRows: () => stored.countRows() }; // prettier-ignore
     const write = (path: string) => format.write(path, behind(first, videos), facts);
@@ -92,6 +94,7 @@ export async function exportFeatures(folder: string, options: ExportFeaturesOpti
     return { to, out, ...done, dim, ...failures.count(), files, seconds };
   } finally {
     await videos.return(undefined);
+    stored.close();
   }
 }
 

@@ -1,6 +1,6 @@
 import { DatasetError } from "../base/errors.js";
 import { halfValues } from "../base/half_floats.js";
-import { readFeatureFile, type VideoFeatureFile } from "../features/extracted_features.js";
+import { readFeatureFile } from "../features/extracted_features.js";
 import { MAX_F16 } from "../features/feature_failures.js";
 import { ByteFile } from "../weights/byte_file.js";
 import { npyData, npyHeader } from "../weights/npy.js";
@@ -58,8 +58,8 @@ export class StoredVideo implements VideoFacts {
    * @throws WeightsError when the file is no `.npy` `[clips, dim]` or does not have one row per time stamp; DatasetError
    * `ERR_BAD_FEATURES` for values that are not finite
    */
-  static open(features: VideoFeatureFile, facts: VideoFacts): StoredVideo {
-    const file = new ByteFile(features.file);
+  static open(path: string, facts: VideoFacts): StoredVideo {
+    const file = new ByteFile(path);
     try {
       const { shape, descr, rowMajor, at } = npyLayout(file);
       const [clips, dim] = shape;
@@ -72,10 +72,10 @@ export class StoredVideo implements VideoFacts {
       const stored = { "<f2": "f16", "<f4": "f32" }[descr] as FeatureType | undefined;
       if (stored && rowMajor) {
         const video = new StoredVideo(facts, clips, dim, stored, file, { at });
-        video.#checkFinite(features.file);
+        video.#checkFinite();
         return video;
       }
-      const { data } = readFeatureFile({ ...features, timestamps: undefined });
+      const { data } = readFeatureFile({ video: path, file: path });
       return new StoredVideo(facts, clips, dim, "f32", file, { at: 0, rows: npyData(data, "f32") });
     } catch (error) {
       file.close();
@@ -145,7 +145,7 @@ export class StoredVideo implements VideoFacts {
     }
   }
 
-  #checkFinite(path: string): void {
+  #checkFinite(): void {
     let first = 0;
     for (const block of this.#blocks()) {
       const wide = this.stored === "f32";
@@ -154,14 +154,15 @@ export class StoredVideo implements VideoFacts {
         : new Uint16Array(block.buffer, block.byteOffset, block.byteLength / 2);
       const exponent = wide ? 0x7f800000 : 0x7c00;
       for (let i = 0; i < bits.length; i++) {
-        if ((bits[i] & exponent) === exponent) throw this.#bad(first + i, "not finite", path);
+        if ((bits[i] & exponent) === exponent) throw this.#bad(first + i, "not finite");
       }
       first += bits.length;
       if (bits.length === this.clips * this.dim) this.#rows = block; // few rows need not be read again
     }
   }
 
-  #bad(at: number, reason: string, file = this.#file.path): DatasetError {
+  #bad(at: number, reason: string): DatasetError {
+    const file = this.#file.path;
     const place = `row ${Math.floor(at / this.dim)}, column ${at % this.dim}`;
     return new DatasetError("ERR_BAD_FEATURES", `${file}: ${place} is ${reason}`, { file });
   }

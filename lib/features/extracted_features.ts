@@ -25,8 +25,6 @@ export interface VideoFeatureFile {
   finishedAt?: string | undefined;
   /** `[start, end]` of each clip in seconds; absent without a manifest. */
   timestamps?: readonly (readonly [number, number])[] | undefined;
-  /** The record in the manifest; absent without one. */
-  record?: ManifestRecord | undefined;
   /** Reads the features where `file` holds those of several videos; see `loadFeatures`. */
   load?: (() => Promise<ReadFeatures>) | undefined;
 }
@@ -106,13 +104,13 @@ const fileOf = (folder: string, record: ManifestRecord): VideoFeatureFile => ({
   file: resolve(folder, record.file),
   movedFrom: record.movedFrom,
   finishedAt: record.finishedAt,
-  record,
   get timestamps() {
     return entryOf(record).timestamps;
   },
 });
 
-function checkSettings(folder: string, first: Record<string, unknown>, other: Record<string, unknown>): void {
+/** @throws DatasetError `ERR_FEATURES` where the settings of features define different spaces */
+export function checkSettings(folder: string, first: Record<string, unknown>, other: Record<string, unknown>): void {
   for (const key of SPACE) {
     const [expected, received] = [first[key], other[key]].map((value) => JSON.stringify(value));
     if (expected === received) continue;

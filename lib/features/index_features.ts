@@ -5,7 +5,7 @@ import type { VideoClip } from "../models/videoclip/videoclip.js";
 import { embedFolder, type EmbedFolderOptions, resolveWindow } from "./embed_folder.js";
 import { FeatureIndex, type OpenIndexOptions } from "./feature_index.js";
 import { type ExtractedFeatures, loadFeatures, spaceOf } from "./extracted_features.js";
-import { openFeatureInputs } from "./feature_inputs.js";
+import { openFeatureInputs } from "./formats/feature_inputs.js";
 import { brokenFailures, type FeatureFailure, FeatureFailures, MAX_F16 } from "./feature_failures.js";
 import { checkFeatureOrigin } from "./feature_origin.js";
 import { IndexError, type IndexSettings, MANIFEST, type RowDType } from "./index_format.js";

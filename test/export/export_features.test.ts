@@ -105,23 +105,26 @@ for (const to of EXPORT_FORMATS) {
     writeFileSync(join(folder, "7.npy"), npyBytes(bad, [entries[7].clips, DIM], "f16"));
     addToStore(folder, [{ path: "/v/gone.mp4", file: "gone.npy", clips: 2 }]);
     unlinkSync(join(folder, "gone.npy"));
-    // half of a surrogate pair, which UTF-8 cannot hold; the features are those of another video
-    const half = {
-      path: "/v/\ud800.mp4",
+    // names that no file has: the features of the first are those of another video, the second is no record
+    const zero = {
+      path: "/v/\0.mp4",
       file: "8.npy",
       clips: 3,
       timestamps: timesOf(3),
       settings: { ...SPACE, dtype: "f16" },
     };
-    appendFileSync(join(folder, "manifest.jsonl"), `{"path": 3}\n${JSON.stringify(half)}\n`);
+    appendFileSync(
+      join(folder, "manifest.jsonl"),
+      `{"path": 3}\n${JSON.stringify(zero)}\n${JSON.stringify({ ...zero, path: "/v/\ud800.mp4" })}\n`,
+    );
     const failures: FeatureFailure[] = [];
     const { clips, summary } = await exported(folder, to, { onFailure: (failure) => failures.push(failure) });
     const left = entries.filter((_, i) => ![2, 5, 7, 8].includes(i));
     const want = expected(left);
     assert.equal(clips, WITH_IDS.includes(to) ? asIds(want) : want);
-    assert.equal([summary.videos, summary.failures, failures.length], [left.length, 6, 6]);
+    assert.equal([summary.videos, summary.failures, failures.length], [left.length, 7, 7]);
     const reasons = failures.map(({ error }) => error.message).join("\n");
-    for (const part of [/manifest.jsonl:18: its path is missing/, /gone.npy: the file is gone/, /2.npy: the file has 130 bytes/, /not an .npy array/, /row 0, column 3 is not finite/, /no name of a file/]) assert.match(reasons, part); // prettier-ignore
+    for (const part of [/manifest.jsonl:18: its path is missing/, /gone.npy: the file is gone/, /2.npy: the file has 130 bytes/, /not an .npy array/, /row 0, column 3 is not finite/, /no name of a file/, /manifest.jsonl:20: its path is no text/]) assert.match(reasons, part); // prettier-ignore
   });
 
   test(`${to} of a plain folder has the names of its files and no times`, async () => {

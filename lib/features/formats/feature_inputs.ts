@@ -1,9 +1,9 @@
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { MANIFEST_NAME } from "../records/feature_manifest.js";
-import { combineFeatures, type ExtractedFeatures, readFeatureFolders } from "./extracted_features.js";
-import { readFeatureParquet } from "./formats/parquet.js";
-import { readWebDataset } from "./formats/webdataset.js";
+import { MANIFEST_NAME } from "../../records/feature_manifest.js";
+import { combineFeatures, type ExtractedFeatures, readFeatureFolders } from "../extracted_features.js";
+import { readFeatureParquet } from "./parquet.js";
+import { readWebDataset } from "./webdataset.js";
 
 /**
  * Finds features in folders as {@link readFeatureFolders} does, in Parquet files with a row for each clip, and in tar

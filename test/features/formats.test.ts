@@ -12,7 +12,7 @@ import { exportFeatures } from "#lib/export/export_features.js";
 import { loadFeatures } from "#lib/features/extracted_features.js";
 import type { FeatureFailure } from "#lib/features/feature_failures.js";
 import { FeatureIndex } from "#lib/features/feature_index.js";
-import { openFeatureInputs } from "#lib/features/feature_inputs.js";
+import { openFeatureInputs } from "#lib/features/formats/feature_inputs.js";
 import { indexFeatures, type IndexFeaturesOptions } from "#lib/features/index_features.js";
 import { npyBytes } from "#lib/weights/npy.js";
 import { addToStore, inOrder, oddEntries, SPACE } from "../export/feature_stores.js";
