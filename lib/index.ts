@@ -43,6 +43,7 @@ export {
 } from "./features/index_format.js";
 export { type IndexFeaturesOptions, type IndexFeaturesSummary, indexFeatures } from "./features/index_features.js";
 export { exportFeatures, type ExportFeaturesOptions, type ExportSummary } from "./export/export_features.js";
+export type { FeatureType } from "./export/stored_video.js";
 export type { ExportedFile } from "./export/export_output.js";
 export { EXPORT_FORMATS, type ExportFormatName } from "./export/formats.js";
 export { searchPage, type SearchPageOptions } from "./features/search_page.js";
@@ -74,7 +75,15 @@ export type { RetryOptions } from "./storage/retry.js";
 export type { S3Options } from "./storage/s3_client.js";
 export { S3Store } from "./storage/s3_store.js";
 export { StorageError, type StorageFault } from "./storage/storage_error.js";
+export {
+  checkFeatures,
+  type CheckFeaturesOptions,
+  type FeatureFindings,
+  type FeaturesReport,
+} from "./features/check_features.js";
+export { mergeFeatures, type MergeFeaturesOptions, type MergeFeaturesSummary } from "./features/merge_features.js";
 export { type ExtractSummary, type ExtractToFolderOptions, extractToFolder } from "./features/run.js";
+export type { SavedCounts, SaveOptions } from "./features/save_videos.js";
 export { classifyFolder, type ClassifyFolderOptions } from "./features/classify_folder.js";
 export type { FeatureFailure } from "./features/feature_failures.js";
 export type { EmbedFolderOptions, WindowOptions } from "./features/embed_folder.js";

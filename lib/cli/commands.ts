@@ -18,6 +18,7 @@ import { workCommand } from "./work.js";
 /** All commands of `videoclip`, in the order of its help. */
 export const allCommands = (): Command[] => [
   extractCommand(),
+  featuresCommand(),
   queueCommand(),
   workCommand(),
   featuresCommand(),

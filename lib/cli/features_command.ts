@@ -1,6 +1,12 @@
 import { Command } from "commander";
-import { featuresExportCommand } from "./features_export.js";
+import { featuresCheck } from "./features_check.js";
+import { featuresExport } from "./features_export.js";
+import { featuresMerge } from "./features_merge.js";
 
-/** `videoclip features`: works on folders of features. */
+/** `videoclip features`: work on the folders that extraction writes. */
 export const featuresCommand = (): Command =>
-  new Command("features").description("Work on folders of features").addCommand(featuresExportCommand());
+  new Command("features")
+    .description("Check, merge and export the folders of features that `videoclip extract` writes")
+    .addCommand(featuresCheck())
+    .addCommand(featuresMerge())
+    .addCommand(featuresExport());

@@ -16,7 +16,7 @@ interface Flags {
 }
 
 /** `videoclip features export`: features in a format of other programs. */
-export const featuresExportCommand = (): Command =>
+export const featuresExport = (): Command =>
   new Command("export")
     .description("Write features as files of other programs; equal features give equal files")
     .addArgument(

@@ -65,8 +65,16 @@ export class FailedVideos {
   }
 
   get(path: string): FailureEntry | undefined {
-    const failure = this.failures.get(path);
-    const record = failure && this.records.get(path);
+    return this.#unlessFinished(this.failures.get(path));
+  }
+
+  /** All failures, sorted by the bytes of their paths in UTF-8. */
+  *inOrder(): Generator<FailureEntry> {
+    for (const failure of this.failures.inOrder()) if (this.#unlessFinished(failure)) yield failure;
+  }
+
+  #unlessFinished(failure: FailureEntry | undefined): FailureEntry | undefined {
+    const record = failure && this.records.get(failure.path);
     return record && !record.partial && record.finishedAt > failure.failed_at ? undefined : failure;
   }
 }

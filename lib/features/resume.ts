@@ -177,7 +177,7 @@ class Moves {
 }
 
 /** The value of a setting, where records leave it out: of older versions, or because it is the default. */
-function withDefault(key: string, value: unknown): unknown {
+export function withDefault(key: string, value: unknown): unknown {
   if (key === "onError") return value ?? "skip";
   if (key !== "preset" || typeof value !== "object" || value === null) return value;
   return { ...value, hdr: (value as Partial<Preset>).hdr ?? "tonemap" };

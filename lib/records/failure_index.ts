@@ -8,7 +8,7 @@ import { type JsonLine, readJsonLineAt } from "../base/json_lines.js";
 import { systemCode } from "../base/system_error.js";
 import type { SourceFacts } from "./feature_manifest.js";
 import { PartReader } from "./part_reader.js";
-import { Turns } from "./row.js";
+import { compareKeys, equalKeys, mergeRows, Turns } from "./row.js";
 import { RowSorter } from "./row_sorter.js";
 import { SortedTable, TableWriter } from "./sorted_table.js";
 
@@ -116,6 +116,18 @@ export class FailureIndex {
       return entry?.path === path ? entry : undefined;
     } catch {
       return undefined;
+    }
+  }
+
+  /** All failures, sorted by the bytes of their paths in UTF-8. */
+  *inOrder(): Generator<FailureEntry> {
+    const later = [...this.#later.keys()].map((path) => ({ key: Buffer.from(path), value: NOTHING }));
+    later.sort((a, b) => compareKeys(a.key, b.key));
+    let last: Uint8Array | undefined;
+    for (const { key } of mergeRows([...(this.#table ? [this.#table.rows.range()] : []), later.values()])) {
+      const entry = last && equalKeys(last, key) ? undefined : this.get(Buffer.from(key).toString());
+      if (entry) yield entry;
+      last = key;
     }
   }
 
@@ -229,3 +241,5 @@ export class FailureIndex {
 
 const isAfter = (a: { name: string; at: number }, b: { name: string; at: number }): boolean =>
   a.name === b.name ? a.at > b.at : a.name > b.name;
+
+const NOTHING = new Uint8Array(0);

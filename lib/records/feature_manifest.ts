@@ -166,10 +166,11 @@ export function recordOf(
 
 function factsOf(source: Partial<SourceFacts> | undefined): SourceFacts | undefined {
   if (typeof source?.bytes !== "number" || typeof source.modified !== "number") return undefined;
-  const { bytes, modified, sample, sha256 } = source;
+  const { bytes, modified, etag, sample, sha256 } = source;
   return {
     bytes,
     modified,
+    ...(typeof etag === "string" ? { etag } : {}),
     ...(typeof sample === "string" ? { sample } : {}),
     ...(typeof sha256 === "string" ? { sha256 } : {}),
   };

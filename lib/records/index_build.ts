@@ -8,7 +8,16 @@ import type { BuildTurn } from "./build_turn.js";
 import { type IndexState, readState, sampleOf, writeState } from "./index_state.js";
 import { IndexTables, MARKS, pathAt, PATHS } from "./index_tables.js";
 import { latestOf } from "./record_order.js";
-import { FILE, markRows, pathRow, recordOfRow, stampOfFileRow, stampOfPathRow } from "./record_rows.js";
+import {
+  FILE,
+  markRows,
+  pathKey,
+  pathRow,
+  recordOfRow,
+  type RowContext,
+  stampOfFileRow,
+  stampOfPathRow,
+} from "./record_rows.js";
 import { compareKeys, equalKeys, mergeRows, type Row, Turns } from "./row.js";
 import { RowSorter } from "./row_sorter.js";
 import { TableWriter } from "./sorted_table.js";
@@ -69,8 +78,10 @@ class Build {
   readonly #turns = new Turns();
   readonly #paths: RowSorter;
   readonly #marks: RowSorter;
-  /** Paths of records whose feature files other records have too. */
+  /** Paths of records whose feature files other records have, or had. */
   readonly #contested: RowSorter;
+  /** Those paths whose records are not counted yet. */
+  readonly #uncounted: RowSorter;
   readonly #context: { manifests: string[]; settings: Record<string, unknown>[] };
   /** Number of videos by their settings. */
   readonly #videos = new Map<Record<string, unknown>, number>();
@@ -87,11 +98,14 @@ class Build {
       settings: before?.state.settings.map(({ settings }) => settings) ?? [],
     };
     const sorter = (name: string) => new RowSorter(join(out, name), chunk);
-    [this.#paths, this.#marks, this.#contested] = ["paths.runs", "marks.runs", "contested.runs"].map(sorter);
+    this.#paths = sorter("paths.runs");
+    this.#marks = sorter("marks.runs");
+    this.#contested = sorter("contested.runs");
+    this.#uncounted = sorter("uncounted.runs");
   }
 
   dispose(): void {
-    for (const sorter of [this.#paths, this.#marks, this.#contested]) sorter.dispose();
+    for (const sorter of [this.#paths, this.#marks, this.#contested, this.#uncounted]) sorter.dispose();
   }
 
   async run(): Promise<Omit<IndexState, "format" | "generation">> {
@@ -155,14 +169,14 @@ class Build {
       let last: Row | undefined;
       let group: FileGroup | undefined;
       const finish = () => {
-        if (group) for (const { key, value } of group.rows(this.#contested)) writer.add(key, value);
+        for (const { key, value } of group?.rows() ?? []) writer.add(key, value);
         group = undefined;
       };
       for (const row of this.#rows("marks", this.#marks)) {
         if (row.key[0] === FILE) {
           if (!group || !equalKeys(group.key, row.key)) {
             finish();
-            group = new FileGroup(row, this.#context);
+            group = new FileGroup(row, this.#context, this.#contested);
           } else group.add(row);
         } else {
           finish();
@@ -190,12 +204,14 @@ class Build {
         if (rows.length === 0) return;
         const [{ key }] = rows;
         while (!mark.done && compareKeys(mark.value.key, key) < 0) mark = contested.next();
-        const isContested = !mark.done && equalKeys(mark.value.key, key);
+        // the marks of records that lost their file long ago are gone, but not the note of it
+        const isContested = (!mark.done && equalKeys(mark.value.key, key)) || rows.some(({ value }) => value[0] === 1);
         for (const { value } of rows) {
           value[0] = isContested ? 1 : 0;
           writer.add(key, value);
         }
-        if (!isContested) this.#count(latestOf(rows.map((row) => recordOfRow(row, this.#context)))!.settings);
+        if (isContested) this.#uncounted.add(key, NOTHING);
+        else this.#count(latestOf(rows.map((row) => recordOfRow(row, this.#context)))!.settings);
       };
       for (const row of this.#rows("paths", this.#paths)) {
         if (group.length > 0 && !equalKeys(group[0].key, row.key)) {
@@ -221,10 +237,7 @@ class Build {
   async #countContested(): Promise<void> {
     const tables = new IndexTables(this.out, this.#context);
     try {
-      let last: Uint8Array | undefined;
-      for (const { key } of this.#contested.sorted()) {
-        if (last && equalKeys(last, key)) continue;
-        last = key;
+      for (const { key } of this.#uncounted.sorted()) {
         const record = tables.get(Buffer.from(key).toString());
         if (record) this.#count(record.settings);
         if (this.#turns.due()) await this.#pause();
@@ -253,10 +266,14 @@ class FileGroup {
   readonly key: Uint8Array;
   /** The last mark of each part and file; undefined while there is only the first row. */
   #last: Map<string, { at: number; row: Row }> | undefined;
+  /** By file, the path and part of its first mark, and whether there are others. */
+  readonly #owners = new Map<string, { path: string; part: number; isContested: boolean }>();
 
+  /** @param contested receives the paths of records whose feature file others have too */
   constructor(
     private readonly first: Row,
-    private readonly context: { manifests: string[]; settings: Record<string, unknown>[] },
+    private readonly context: RowContext,
+    private readonly contested: RowSorter,
   ) {
     this.key = first.key;
   }
@@ -266,21 +283,26 @@ class FileGroup {
       this.#last = new Map();
       this.add(this.first);
     }
-    const { part, at, file } = stampOfFileRow(row, this.context);
+    const stamp = stampOfFileRow(row, this.context);
+    const { part, at, file } = stamp;
     const key = `${part} ${file}`;
     if (at >= (this.#last.get(key)?.at ?? 0)) this.#last.set(key, { at, row });
+    const path = pathAt(stamp);
+    const owner = this.#owners.get(file);
+    if (!owner) {
+      this.#owners.set(file, { path, part, isContested: false });
+      return;
+    }
+    if (!owner.isContested && (owner.path !== path || owner.part !== part)) {
+      owner.isContested = true;
+      this.contested.add(pathKey(owner.path), NOTHING);
+    }
+    if (owner.isContested) this.contested.add(pathKey(path), NOTHING);
   }
 
-  /** The rows that are kept. @param contested receives the paths of records whose feature file others have too */
-  rows(contested: RowSorter): Row[] {
-    if (!this.#last) return [this.first];
-    const rows = [...this.#last.values()].map(({ row }) => row);
-    const stamps = rows.map((row) => stampOfFileRow(row, this.context));
-    for (const stamp of stamps) {
-      if (stamps.some((other) => other !== stamp && other.file === stamp.file))
-        contested.add(Buffer.from(pathAt(stamp)), NOTHING);
-    }
-    return rows;
+  /** The rows that are kept. */
+  rows(): Row[] {
+    return this.#last ? [...this.#last.values()].map(({ row }) => row) : [this.first];
   }
 }
 

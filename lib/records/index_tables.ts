@@ -16,7 +16,7 @@ import {
   sizeKey,
   stampOfFileRow,
 } from "./record_rows.js";
-import { latestOf, isSame, type Stamp } from "./record_order.js";
+import { latestOf, isSame, type Place, type Stamp } from "./record_order.js";
 import { equalKeys, type Row } from "./row.js";
 import { SortedTable } from "./sorted_table.js";
 
@@ -89,16 +89,20 @@ export class IndexTables {
 
   /** Paths of records that occupy a name, or did. */
   *claimants(name: string): Generator<string> {
-    for (const stamp of this.#stamps(name)) yield pathAt(stamp);
-    for (const row of this.marks.startingWith(baseKey(name))) yield pathOfBaseRow(row);
+    const owners = new Set(this.#stamps(name).map((stamp) => pathAt(stamp)));
+    yield* owners;
+    for (const row of this.marks.startingWith(baseKey(name))) {
+      const path = pathOfBaseRow(row);
+      if (!owners.has(path)) yield path;
+    }
   }
 
-  /** Paths of videos that had this number of bytes. */
-  *ofSize(bytes: number): Generator<string> {
+  /** Where records are whose videos had this number of bytes. */
+  *ofSize(bytes: number): Generator<Place> {
     const key = sizeKey(bytes);
     for (const row of this.marks.range(key)) {
       if (!equalKeys(row.key, key)) return;
-      yield pathAt(placeOfSizeRow(row.value, this.context));
+      yield placeOfSizeRow(row.value, this.context);
     }
   }
 
@@ -133,7 +137,7 @@ export class IndexTables {
 }
 
 /** The path of the video of a record. @throws the system's error when its manifest has changed */
-export function pathAt(place: Pick<Stamp, "manifest" | "at" | "bytes">): string {
+export function pathAt(place: Place): string {
   const { path } = readJsonLineAt(place.manifest, place) as { path: string };
   return path;
 }

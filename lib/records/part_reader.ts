@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync, statSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { type JsonLine, readJsonLines } from "../base/json_lines.js";
 
@@ -10,6 +10,8 @@ interface Progress {
   lines: number;
   /** The last of these bytes. */
   last: Buffer;
+  /** Time of the last change, if the file had no more bytes then. */
+  modified: number | undefined;
 }
 
 /** Reads files of JSON lines that writers append to, and later what was added to them. */
@@ -23,7 +25,7 @@ export class PartReader {
     covered: readonly { name: string; bytes: number; lines: number }[] = [],
   ) {
     for (const { name, bytes, lines } of covered)
-      this.#parts.set(name, { bytes, lines, last: bytesBefore(join(folder, name), bytes) });
+      this.#parts.set(name, { bytes, lines, ...endOf(join(folder, name), bytes) });
   }
 
   /** Number of bytes that were read. */
@@ -38,11 +40,14 @@ export class PartReader {
   /** Whether the files have become longer at most. @param names of all files there are */
   continues(names: readonly string[]): boolean {
     const there = new Set(names);
-    for (const [name, { bytes, last }] of this.#parts) {
+    for (const [name, { bytes, last, modified }] of this.#parts) {
       if (!there.has(name)) return false;
       const path = join(this.folder, name);
-      const size = statSync(path, { throwIfNoEntry: false })?.size ?? -1;
-      if (size < bytes || (size > bytes && !bytesBefore(path, bytes).equals(last))) return false;
+      const stat = statSync(path, { throwIfNoEntry: false });
+      if (!stat || stat.size < bytes) return false;
+      if (stat.size === bytes && stat.mtimeMs === modified) continue;
+      if (stat.size === bytes && modified !== undefined) return false; // changed, and no longer
+      if (!endOf(path, bytes).last.equals(last)) return false;
     }
     return true;
   }
@@ -61,7 +66,7 @@ export class PartReader {
   *read(names: readonly string[]): Generator<{ name: string; path: string; line: JsonLine }> {
     for (const name of names) {
       const path = join(this.folder, name);
-      const part = this.#parts.get(name) ?? { bytes: 0, lines: 0, last: Buffer.alloc(0) };
+      const part = this.#parts.get(name) ?? { bytes: 0, lines: 0, last: Buffer.alloc(0), modified: undefined };
       this.#parts.set(name, part);
       const from = { at: part.bytes, line: part.lines + 1 };
       for (const line of readJsonLines(path, { from })) {
@@ -70,16 +75,19 @@ export class PartReader {
         [part.bytes, part.lines] = [end, line.line];
         yield { name, path, line };
       }
-      if (part.bytes > from.at) part.last = bytesBefore(path, part.bytes);
+      if (part.bytes > from.at) Object.assign(part, endOf(path, part.bytes));
     }
   }
 }
 
-function bytesBefore(path: string, position: number): Buffer {
+/** The bytes before a position, and the time of the last change of a file that ends there. */
+function endOf(path: string, position: number): Pick<Progress, "last" | "modified"> {
   const bytes = Buffer.alloc(Math.min(REMEMBERED, position));
   const file = openSync(path, "r");
   try {
-    return bytes.subarray(0, readSync(file, bytes, 0, bytes.length, position - bytes.length));
+    const last = bytes.subarray(0, readSync(file, bytes, 0, bytes.length, position - bytes.length));
+    const { size, mtimeMs } = fstatSync(file);
+    return { last, modified: size === position ? mtimeMs : undefined };
   } finally {
     closeSync(file);
   }

@@ -116,9 +116,10 @@ export class RecordIndex {
   /**
    * All current records, sorted by the bytes of their paths in UTF-8, in bounded memory. It must not go on after
    * `refresh` or `close`.
+   * @param onLost called with records whose feature file a later record of another path has
    */
-  inOrder(): Generator<ManifestRecord> {
-    return this.#view.inOrder();
+  inOrder(onLost?: (record: ManifestRecord) => void): Generator<ManifestRecord> {
+    return this.#view.inOrder(onLost);
   }
 
   /**
@@ -144,11 +145,13 @@ async function load(
   options: RecordIndexOptions,
 ): Promise<{ home: string; view: RecordView }> {
   let home = first;
+  let { bytes, records } = options.limits ?? LIMITS;
   for (let attempt = 1; ; attempt++) {
     let view: RecordView | undefined;
     try {
       view = new RecordView(folder, home);
-      if (view.readOn(options.limits ?? LIMITS)) return { home, view };
+      if (view.readOn({ bytes, records })) return { home, view };
+      bytes = Infinity; // what new tables do not cover are no complete lines
       view.forget();
       home = await makeTables(view, home, options);
       view.close();

@@ -1,12 +1,15 @@
 import { fileNameOf } from "../base/addresses.js";
 import { parse } from "node:path";
 
-/** Where a record is, and when its video was finished. */
-export interface Stamp {
-  /** Path of the part of the manifest, position of the line in it, and its number of bytes. */
+/** Where a record is: path of the part of the manifest, position of the line in it, and its number of bytes. */
+export interface Place {
   manifest: string;
   at: number;
   bytes: number;
+}
+
+/** Where a record is, and when its video was finished. */
+export interface Stamp extends Place {
   finishedAt: string;
 }
 
@@ -29,7 +32,7 @@ export function latestOf<T extends Stamp>(stamps: readonly T[]): T | undefined {
 const isAfter = (a: Stamp, b: Stamp): boolean =>
   a.finishedAt === b.finishedAt ? a.manifest > b.manifest : a.finishedAt > b.finishedAt;
 
-export const isSame = (a: Stamp, b: Stamp): boolean => a.at === b.at && a.manifest === b.manifest;
+export const isSame = (a: Place, b: Place): boolean => a.at === b.at && a.manifest === b.manifest;
 
 /** The name of a video without folder and ending, as its feature file is called where no other has this name. */
 export const baseOf = (path: string): string => parse(fileNameOf(path)).name.replace(/^\.+/, "_") || "video";

@@ -1,7 +1,7 @@
 import { parse } from "node:path";
 import { DatasetError } from "../base/errors.js";
 import type { ManifestRecord } from "./feature_manifest.js";
-import { baseOf, claimsOf, type Stamp } from "./record_order.js";
+import { baseOf, claimsOf, type Place, type Stamp } from "./record_order.js";
 import type { Row } from "./row.js";
 
 /**
@@ -31,7 +31,7 @@ export const sizeKey = (bytes: number): Uint8Array => Buffer.from(`s${bytes}`);
 /** The row of table `paths` for a record. */
 export function pathRow(record: ManifestRecord, part: number, settings: number): Row {
   const { path, file, clips, partial, movedFrom, source, finishedAt, at, bytes } = record;
-  const facts = source ? [source.bytes, source.modified, source.sample ?? 0, source.sha256 ?? 0] : [];
+  const facts = source ? [source.bytes, source.modified, source.sample ?? 0, source.sha256 ?? 0, source.etag ?? 0] : [];
   const name = file === `${baseOf(path)}${ENDING}` ? 0 : file;
   const moved = movedFrom.length > 0 ? movedFrom : 0;
   const json = JSON.stringify([part, at, bytes, finishedAt, name, clips, partial ? 1 : 0, settings, moved, ...facts]);
@@ -72,7 +72,7 @@ export function stampOfFileRow({ key, value }: Row, context: RowContext): Stamp 
 }
 
 /** Where the record of a mark of a size is. */
-export function placeOfSizeRow(value: Uint8Array, context: RowContext): Pick<Stamp, "manifest" | "at" | "bytes"> {
+export function placeOfSizeRow(value: Uint8Array, context: RowContext): Place {
   const [part, at, bytes] = JSON.parse(textOf(value));
   return { manifest: manifestOf(context, part), at, bytes };
 }
@@ -88,9 +88,9 @@ export interface FoundRecord extends ManifestRecord {
 
 export function recordOfRow({ key, value }: Row, context: RowContext): FoundRecord {
   const path = textOf(key);
-  const [part, at, bytes, finishedAt, name, clips, partial, settings, moved, size, modified, sample, sha256] =
+  const [part, at, bytes, finishedAt, name, clips, partial, settings, moved, size, modified, sample, sha256, etag] =
     JSON.parse(textOf(value, 1));
-  const content = { ...(sample ? { sample } : {}), ...(sha256 ? { sha256 } : {}) };
+  const content = { ...(etag ? { etag } : {}), ...(sample ? { sample } : {}), ...(sha256 ? { sha256 } : {}) };
   return {
     path,
     file: name === 0 ? `${baseOf(path)}${ENDING}` : name,

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { BrokenLines, type ManifestRecord, manifestNames, recordOf } from "./feature_manifest.js";
 import { coversStill, type IndexState, readState } from "./index_state.js";
-import { IndexTables } from "./index_tables.js";
+import { IndexTables, pathAt } from "./index_tables.js";
 import { PartReader } from "./part_reader.js";
 import { claimsOf, isSame, latestOf, type Stamp } from "./record_order.js";
 import { RecordTail } from "./record_tail.js";
@@ -90,52 +90,59 @@ export class RecordView {
 
   /** Records whose videos or feature files have this name, in lower case and without folder and ending. */
   *claimants(name: string): Generator<ManifestRecord> {
-    for (const path of this.#each(this.#tail.claimants(name), this.tables?.claimants(name))) {
+    const inMemory = this.#tail.claimants(name);
+    const claims = (path: string) => {
       const record = this.get(path);
-      if (!record) continue;
-      const claims = claimsOf(record);
-      if (claims.name === name || claims.base === name) yield record;
+      return record && Object.values(claimsOf(record)).includes(name) ? record : undefined;
+    };
+    for (const path of inMemory) {
+      const record = claims(path);
+      if (record) yield record;
+    }
+    for (const path of this.tables?.claimants(name) ?? []) {
+      const record = inMemory.has(path) ? undefined : claims(path);
+      if (record) yield record;
     }
   }
 
   /** Records of videos with this number of bytes. */
   *ofSize(bytes: number): Generator<ManifestRecord> {
-    for (const path of this.#each(this.#tail.ofSize(bytes), this.tables?.ofSize(bytes))) {
+    const inMemory = this.#tail.ofSize(bytes);
+    for (const path of inMemory) {
       const record = this.get(path);
       if (record?.source?.bytes === bytes) yield record;
     }
-  }
-
-  /** Paths in memory, then those of the tables; repetitions that follow each other or are in memory are left out. */
-  *#each(inMemory: ReadonlySet<string>, onDisk: Iterable<string> = []): Generator<string> {
-    yield* inMemory;
-    let last: string | undefined;
-    for (const path of onDisk) {
-      if (path !== last && !inMemory.has(path)) yield path;
-      last = path;
+    for (const place of this.tables?.ofSize(bytes) ?? []) {
+      const record = this.get(pathAt(place));
+      if (record && isSame(record, place) && !inMemory.has(record.path)) yield record;
     }
   }
 
   /**
    * All current records, sorted by the bytes of their paths in UTF-8, in bounded memory. Records that are added
    * meanwhile may be missing.
+   * @param onLost called with records whose feature file a later record of another path has
    */
-  *inOrder(): Generator<ManifestRecord> {
+  *inOrder(onLost?: (record: ManifestRecord) => void): Generator<ManifestRecord> {
     const tail = this.#tail;
     const inMemory = [...tail.paths()].map((path) => Buffer.from(path)).sort(compareKeys);
     let next = 0;
     const before = function* (this: RecordView, key: Uint8Array | undefined) {
       for (; next < inMemory.length && (!key || compareKeys(inMemory[next], key) < 0); next++) {
-        const record = this.#current([], tail.ofPath(inMemory[next].toString()));
+        const records = tail.ofPath(inMemory[next].toString());
+        const record = this.#current([], records);
         if (record) yield record;
+        else onLost?.(latestOf(records)!);
       }
     }.bind(this);
     for (const { key, records } of this.tables?.inOrder() ?? []) {
       yield* before(key);
       const isInMemory = next < inMemory.length && compareKeys(inMemory[next], key) === 0;
       if (isInMemory) next++;
-      const record = this.#current(records, isInMemory ? tail.ofPath(records[0].path) : []);
+      const later = isInMemory ? tail.ofPath(records[0].path) : [];
+      const record = this.#current(records, later);
       if (record) yield record;
+      else onLost?.(latestOf<ManifestRecord>([...records, ...later])!);
     }
     yield* before(undefined);
   }

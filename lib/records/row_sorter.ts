@@ -1,5 +1,6 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { removeIfPossible, writeAll } from "../base/files.js";
+import { VideoClipError } from "../base/errors.js";
 import { writing } from "../base/system_error.js";
 import { mergeRows, type Row } from "./row.js";
 
@@ -158,7 +159,7 @@ function* readRun(file: number, { from, to }: { from: number; to: number }, size
     rest.copy(next);
     for (let done = rest.length; done < next.length;) {
       const count = readSync(file, next, done, next.length - done, position);
-      if (count === 0) throw new Error("the file of a sort has become shorter");
+      if (count === 0) throw new VideoClipError("ERR_WRITE", "a temporary file of a sort has become shorter: another program changed it");
       done += count;
       position += count;
     }
