@@ -21,7 +21,6 @@ export const allCommands = (): Command[] => [
   featuresCommand(),
   queueCommand(),
   workCommand(),
-  featuresCommand(),
   embedCommand(),
   indexCommand(),
   searchCommand(),
