@@ -20,6 +20,7 @@ export const allCommands = (): Command[] => [
   extractCommand(),
   queueCommand(),
   workCommand(),
+  featuresCommand(),
   embedCommand(),
   indexCommand(),
   searchCommand(),

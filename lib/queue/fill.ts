@@ -11,8 +11,8 @@ import type { JobData, WorkEngine } from "./engine.js";
 import type { Chunk, ListedVideo, RunFolder } from "./run_folder.js";
 
 /** Limits of a job: videos, and bytes of video. */
-const MOST_VIDEOS = 256;
-const [FEWEST_BYTES, MOST_BYTES] = [64 << 20, 2 ** 31];
+const MAX_VIDEOS = 256;
+const [MIN_BYTES, MAX_BYTES] = [64 << 20, 2 ** 31];
 /** Jobs of a list, by which its size is divided: enough to keep many workers busy until the end. */
 const JOBS = 400;
 /** Items after which other tasks of the process run. */
@@ -106,8 +106,8 @@ async function limitsOf(items: readonly InputItem[], signal: AbortSignal | undef
     sizes[i] = source?.bytes ?? ((!error && statSync(path, { throwIfNoEntry: false })?.size) || 0);
     total += sizes[i];
   }
-  const videos = Math.min(MOST_VIDEOS, Math.max(1, Math.ceil(items.length / JOBS)));
-  return { videos, bytes: Math.min(MOST_BYTES, Math.max(FEWEST_BYTES, total / JOBS)), sizes };
+  const videos = Math.min(MAX_VIDEOS, Math.max(1, Math.ceil(items.length / JOBS)));
+  return { videos, bytes: Math.min(MAX_BYTES, Math.max(MIN_BYTES, total / JOBS)), sizes };
 }
 
 function* split(videos: readonly ListedVideo[], limits: Limits): Generator<ListedVideo[]> {

@@ -242,7 +242,7 @@ class RunWorker {
     return undefined;
   }
 
-  /** The videos of a job that have no result. Those that may have ended a worker get a job of their own. */
+  /** The videos of a job that have no result. Those that may have ended a worker get a separate job. */
   async #begin(lease: Lease): Promise<ListedVideo[]> {
     const { store, workRun } = this;
     const { maxCrashes = 2, onNote } = this.options;
