@@ -84,6 +84,13 @@ export {
 export { mergeFeatures, type MergeFeaturesOptions, type MergeFeaturesSummary } from "./features/merge_features.js";
 export { type ExtractSummary, type ExtractToFolderOptions, extractToFolder } from "./features/run.js";
 export type { SavedCounts, SaveOptions } from "./features/save_videos.js";
+export { type AddedVideos, SharedRun, type SharedRunOptions, type SharedWorkOptions } from "./queue/shared_run.js";
+export type { AddOptions as AddVideosOptions, Progress as RunProgress } from "./queue/fill.js";
+export type { QueueCounts } from "./queue/engine.js";
+export type { WorkerNote } from "./queue/heartbeat.js";
+export type { RunOptions as SharedRunSettings } from "./queue/run_folder.js";
+export type { RunStatus, WorkerStatus } from "./queue/status.js";
+export type { WorkOptions, WorkSummary } from "./queue/worker.js";
 export { classifyFolder, type ClassifyFolderOptions } from "./features/classify_folder.js";
 export type { FeatureFailure } from "./features/feature_failures.js";
 export type { EmbedFolderOptions, WindowOptions } from "./features/embed_folder.js";

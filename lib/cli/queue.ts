@@ -1,16 +1,13 @@
 import { Command } from "commander";
-import { addToList, type Progress, reconcile } from "../queue/fill.js";
-import { askToStop } from "../queue/heartbeat.js";
-import { RunFolder, type RunOptions } from "../queue/run_folder.js";
-import { runStatus, type RunStatus } from "../queue/status.js";
-import { openEngine } from "../queue/bull_engine.js";
-import { withoutPassword } from "../queue/queue_server.js";
-import { FeatureStore } from "../features/store.js";
+import type { Progress } from "../queue/fill.js";
+import type { RunOptions } from "../queue/run_folder.js";
+import { SharedRun } from "../queue/shared_run.js";
+import type { RunStatus } from "../queue/status.js";
 import { interruptible } from "./interrupt.js";
 import { chosenEncoder, type ExtractionFlags, withExtraction } from "./extraction_options.js";
 import { positive, printable } from "./options.js";
 import { duration } from "./progress.js";
-import { queueAddress, type QueueFlags, withEngine, withQueue } from "./queue_options.js";
+import { note, openRun, type QueueFlags, withQueue, withRun } from "./queue_options.js";
 
 interface Flags extends QueueFlags {
   json?: boolean;
@@ -52,19 +49,11 @@ async function add(
   signal: AbortSignal,
 ): Promise<void> {
   chosenEncoder(flags); // refuses unknown models and presets before anything is written
-  const url = queueAddress(flags.queue, RunFolder.find(flags.run));
-  // the server is asked first, because a run without its queue helps nobody
-  await (await openEngine(url, "videoclip")).close();
-  const run = RunFolder.create(flags.run, optionsOf(flags), withoutPassword(url));
-  await withEngine(run, url, async (engine) => {
-    for (const warning of engine.warnings) process.stderr.write(`${warning}\n`);
-    const store = await FeatureStore.read(run.folder);
-    const onNote = (note: string) => void process.stderr.write(`${printable(note)}\n`);
-    const added = await addToList(run, store, inputs, { chunk: flags.chunk, onNote, signal });
-    const progress = await reconcile(run, engine, store, signal);
-    askToStop(run.notes, false);
-    if (flags.json) process.stdout.write(`${JSON.stringify({ ...added, ...progress })}\n`);
-    else process.stderr.write(`${added.videos} videos added in ${added.jobs} jobs; ${sentence(progress)}\n`);
+  const { queue, chunk } = flags;
+  await withRun(await SharedRun.begin(flags.run, optionsOf(flags), { queue, onNote: note }), async (run) => {
+    const { addedVideos, addedJobs, ...progress } = await run.add(inputs, { chunk, signal });
+    if (flags.json) process.stdout.write(`${JSON.stringify({ addedVideos, addedJobs, ...progress })}\n`);
+    else process.stderr.write(`${addedVideos} videos added in ${addedJobs} jobs; ${sentence(progress)}\n`);
   });
 }
 
@@ -82,14 +71,12 @@ const sentence = ({ videos, done, failed, quarantined, left }: Progress): string
 const statusCommand = (): Command =>
   withQueue(new Command("status").description("Progress of a run by its results, and what its workers do"))
     .option("--json", "the status as one JSON object on stdout")
-    .action(async ({ run: folder, queue, json }: Flags) => {
-      const run = RunFolder.open(folder);
-      const store = await FeatureStore.read(run.folder);
-      const asked = queue ?? process.env.VIDEOCLIP_QUEUE ?? run.queue;
-      const counts = asked ? await withEngine(run, queue, (engine) => engine.counts()) : undefined;
-      const status = await runStatus(run, store, counts);
-      process.stdout.write(json ? `${JSON.stringify(status)}\n` : described(status));
-    });
+    .action((flags: Flags) =>
+      withRun(openRun(flags), async (run) => {
+        const status = await run.status();
+        process.stdout.write(flags.json ? `${JSON.stringify(status)}\n` : described(status));
+      }),
+    );
 
 function described(status: RunStatus): string {
   const { queue, workers, rate, hours, seconds } = status;
@@ -117,16 +104,14 @@ const reconcileCommand = (): Command =>
   )
     .option("--retry-failed", "also the videos that failed or were quarantined, and the partial ones")
     .option("--json", "the progress as one JSON object on stdout")
-    .action(({ run: folder, queue, retryFailed, json }: Flags & { retryFailed?: boolean }) =>
-      interruptible("some jobs were added; run it again", async (signal) => {
-        const run = RunFolder.open(folder);
-        if (retryFailed) run.retryFailed();
-        const store = await FeatureStore.read(run.folder);
-        const progress = await withEngine(run, queue, (engine) => reconcile(run, engine, store, signal));
-        askToStop(run.notes, false);
-        if (json) process.stdout.write(`${JSON.stringify(progress)}\n`);
-        else process.stderr.write(`${sentence(progress)}; ${progress.jobs} jobs are in the queue\n`);
-      }),
+    .action((flags: Flags & { retryFailed?: boolean }) =>
+      interruptible("some jobs were added; run it again", (signal) =>
+        withRun(openRun(flags), async (run) => {
+          const progress = await run.reconcile({ retryFailed: flags.retryFailed, signal });
+          if (flags.json) process.stdout.write(`${JSON.stringify(progress)}\n`);
+          else process.stderr.write(`${sentence(progress)}; ${progress.jobs} jobs are in the queue\n`);
+        }),
+      ),
     );
 
 const drainCommand = (): Command =>
@@ -134,8 +119,8 @@ const drainCommand = (): Command =>
     .description("Ask the workers of a run to finish their videos, hand the rest back, and end")
     .requiredOption("--run <dir>", "folder of the run")
     .addHelpText("after", "\n`videoclip queue add` and `videoclip queue reconcile` let workers work again.")
-    .action(({ run: folder }: { run: string }) => {
-      askToStop(RunFolder.open(folder).notes, true);
+    .action(({ run }: { run: string }) => {
+      SharedRun.open(run).drain();
       process.stderr.write(
         "the workers end within some seconds and their current videos; see videoclip queue status\n",
       );

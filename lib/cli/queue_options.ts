@@ -1,8 +1,6 @@
 import type { Command } from "commander";
-import { InvalidArgumentError } from "../base/errors.js";
-import type { WorkEngine } from "../queue/engine.js";
-import { openEngine } from "../queue/bull_engine.js";
-import type { RunFolder } from "../queue/run_folder.js";
+import { SharedRun } from "../queue/shared_run.js";
+import { printable } from "./options.js";
 
 /** Options that name a run and the server of its queue. */
 export interface QueueFlags {
@@ -18,34 +16,17 @@ export const withQueue = (command: Command): Command =>
       "server of the queue: redis://, rediss:// or postgres://; default: VIDEOCLIP_QUEUE, or the address in the run",
     );
 
-/** The address of the server of a run. @throws InvalidArgumentError if none is known */
-export function queueAddress(queue: string | undefined, run?: Pick<RunFolder, "queue">): string {
-  const url = queue ?? (process.env.VIDEOCLIP_QUEUE || undefined) ?? run?.queue;
-  if (url !== undefined) return url;
-  throw new InvalidArgumentError(
-    "queue: the server is unknown: give --queue redis://HOST:6379 or postgres://USER@HOST/DATABASE, or set VIDEOCLIP_QUEUE",
-    { argument: "queue" },
-  );
-}
+/** A note on stderr. */
+export const note = (text: string): void => void process.stderr.write(`${printable(text)}\n`);
 
-/** Runs work with the queue of a run, and closes it. */
-export async function withEngine<T>(
-  run: RunFolder,
-  queue: string | undefined,
-  work: (engine: WorkEngine) => Promise<T>,
-  lease?: number,
-): Promise<T> {
-  let last = "";
-  const engine = await openEngine(queueAddress(queue, run), run.name, {
-    lease,
-    onFault: (reason) => {
-      if (reason !== last) process.stderr.write(`queue: ${reason}; the connection is made again\n`);
-      last = reason;
-    },
-  });
+/** Does something with a run, and closes its connection. */
+export async function withRun<T>(run: SharedRun, work: (run: SharedRun) => Promise<T>): Promise<T> {
   try {
-    return await work(engine);
+    return await work(run);
   } finally {
-    await engine.close();
+    await run.close();
   }
 }
+
+/** Opens the run of a command for {@link withRun}. */
+export const openRun = ({ run, queue }: QueueFlags): SharedRun => SharedRun.open(run, { queue, onNote: note });

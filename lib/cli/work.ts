@@ -1,13 +1,11 @@
 import { Command } from "commander";
 import { VideoEncoder } from "../models/video/video_encoder.js";
-import { RunFolder } from "../queue/run_folder.js";
-import { work } from "../queue/worker.js";
-import { openWorkerStore } from "../queue/worker_store.js";
+import { SharedRun, type SharedWorkOptions } from "../queue/shared_run.js";
 import { chosenEncoder, type ComputingFlags, withComputing } from "./extraction_options.js";
 import { onDrain } from "./interrupt.js";
 import { aboveZero, positive } from "./options.js";
 import { ProgressReporter } from "./progress.js";
-import { type QueueFlags, withEngine, withQueue } from "./queue_options.js";
+import { type QueueFlags, withQueue, withRun } from "./queue_options.js";
 
 interface Flags extends QueueFlags, ComputingFlags {
   name?: string;
@@ -41,49 +39,26 @@ export function workCommand(): Command {
 }
 
 async function runWorker(flags: Flags): Promise<void> {
-  const { name, lease, maxCrashes, grace } = flags;
-  const run = RunFolder.open(flags.run);
-  const { randomWeights, precision, saveDtype, l2, hash, onError, keepPartial } = run.options;
+  const { name, maxCrashes, grace, queue, batch, device, threads, decoder, decoders, timeout } = flags;
   const reporter = new ProgressReporter(flags);
-  const onNote = (note: string) => reporter.note(note);
-  await withEngine(
-    run,
-    flags.queue,
-    (engine) =>
-      onDrain(grace * 1000, async (drain, signal) => {
-        const chosen = chosenEncoder({ ...run.options, weights: flags.weights ?? run.options.weights });
-        const { batch, device, threads } = flags;
-        const encoder = await VideoEncoder.load({ ...chosen, randomWeights, precision, batch, device, threads });
-        try {
-          const store = await openWorkerStore(run.folder, name, { signal, onNote });
-          try {
-            const { decoder, decoders, timeout } = flags;
-            const summary = await work(run, engine, store, {
-              encoder,
-              decoder,
-              decoders,
-              timeout,
-              saveDtype,
-              l2,
-              hash,
-              onError,
-              keepPartial,
-              maxCrashes,
-              lease: lease * 1000,
-              drain,
-              signal,
-              onNote,
-              onEvent: (event) => reporter.event(event),
-            });
-            reporter.finish(summary);
-            if (!summary.complete) onNote("the worker was asked to end; videoclip queue status says what is left");
-          } finally {
-            store.close();
-          }
-        } finally {
-          encoder.dispose();
-        }
-      }),
-    lease * 1000,
-  );
+  const onNote = (text: string) => reporter.note(text);
+  const opened = SharedRun.open(flags.run, { queue, lease: flags.lease * 1000, onNote });
+  await withRun(opened, async (run) => {
+    await run.connect(); // before the weights are read
+    await onDrain(grace * 1000, async (drain, signal) => {
+      const { settings } = run;
+      const chosen = chosenEncoder({ ...settings, weights: flags.weights ?? settings.weights });
+      const { randomWeights, precision } = settings;
+      const encoder = await VideoEncoder.load({ ...chosen, randomWeights, precision, batch, device, threads });
+      try {
+        const onEvent: SharedWorkOptions["onEvent"] = (event) => reporter.event(event);
+        const computing = { encoder, decoder, decoders, timeout, maxCrashes };
+        const summary = await run.work({ name, ...computing, drain, signal, onEvent });
+        reporter.finish(summary);
+        if (!summary.complete) onNote("the worker was asked to end; videoclip queue status says what is left");
+      } finally {
+        encoder.dispose();
+      }
+    });
+  });
 }

@@ -1,6 +1,6 @@
-import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { quietly, removeFile, removeIfPossible, writeDurably } from "../base/files.js";
+import { moveDurably, quietly, removeFile, removeIfPossible, writeDurably } from "../base/files.js";
 import type { ExtractEvent } from "../features/extract.js";
 import { ownHolder, stateOf } from "../base/lock_holder.js";
 
@@ -82,7 +82,7 @@ export class Heartbeat {
         open: [...this.#open].map(([path, since]) => ({ path, since })),
       };
       writeFileSync(`${this.#path}.tmp`, JSON.stringify({ ...note, holder: this.#holder }));
-      renameSync(`${this.#path}.tmp`, this.#path);
+      moveDurably(`${this.#path}.tmp`, this.#path);
     });
   }
 

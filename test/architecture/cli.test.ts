@@ -44,6 +44,8 @@ test("every file of lib/cli is short", () => {
 const FUNCTIONS: Record<string, Record<string, string[]>> = {
   extract: { index: ["VideoEncoder", "extractToFolder"] },
   embed: { index: ["embedToFolder"] },
+  queue: { index: ["SharedRun"] },
+  work: { index: ["SharedRun"] },
   features: { index: ["checkFeatures", "mergeFeatures", "exportFeatures"] },
   index: { index: ["VideoClip", "indexFeatures"] },
   search: { index: ["FeatureIndex", "searchText", "searchPage"] },
