@@ -165,7 +165,8 @@ export const ERROR_CODES = {
   },
   ERR_QUEUE: {
     class: "VideoClipError",
-    meaning: "The server that hands out the videos of a run cannot be used, or the run is another one than the worker's.",
+    meaning:
+      "The server that hands out the videos of a run cannot be used, or the run is another one than the worker's.",
     cause:
       "The server does not answer, its settings lose jobs, `bullmq` and its driver are not installed, or the worker has other weights, another preset or another version than the run.",
     cure: "The message names the cause. Results are safe in the folder of the run; start the worker again when it is mended.",
