@@ -76,7 +76,7 @@ async function runWorker(flags: Flags): Promise<void> {
               onEvent: (event) => reporter.event(event),
             });
             reporter.finish(summary);
-            if (!summary.complete) onNote("the worker has ended; the run is not complete");
+            if (!summary.complete) onNote("the worker was asked to end; videoclip queue status says what is left");
           } finally {
             store.close();
           }

@@ -2,8 +2,8 @@ import type { VideoClipError } from "../base/errors.js";
 import { type ClipEncoder, encodeClips } from "../models/encode_clips.js";
 import { readClips } from "../video/read_clips.js";
 import type { DecodeFunction, DecoderName, OnError, VideoInfo } from "../video/types.js";
-import type { InputItem } from "./input_item.js";
-import { findInputs } from "./inputs.js";
+import type { InputItem } from "./inputs/input_item.js";
+import { findInputs } from "./inputs/find_inputs.js";
 import { type StorageOptions, VideoSources } from "./remote/video_sources.js";
 
 /** Progress of an extraction: encoded clips, finished and failed videos, and the total. */

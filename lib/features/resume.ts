@@ -6,7 +6,7 @@ import { isRemote } from "../base/addresses.js";
 import { Turns } from "../records/row.js";
 import { InvalidArgumentError } from "../base/errors.js";
 import type { Preset } from "../video/types.js";
-import type { InputItem } from "./input_item.js";
+import type { InputItem } from "./inputs/input_item.js";
 import { hasContentOf, isUnchanged, sourceFacts } from "./source_facts.js";
 import type { VideoSources } from "./remote/video_sources.js";
 import type { FeatureStore, MovedVideo } from "./store.js";

@@ -6,7 +6,7 @@ import type { VideoEncoder } from "../models/video/video_encoder.js";
 import type { VideoInfo } from "../video/types.js";
 import { type ExtractEvent, extractEvents, type ExtractOptions, type InputItems } from "./extract.js";
 import { Grouped } from "./grouped.js";
-import type { InputRoot } from "./inputs.js";
+import type { InputRoot } from "./inputs/find_inputs.js";
 import type { FailureEntry } from "../records/failure_index.js";
 import { VideoSources } from "./remote/video_sources.js";
 import { type FeatureStore, FeatureWriter } from "./store.js";

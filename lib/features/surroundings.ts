@@ -1,7 +1,7 @@
 import { DeviceError, VideoClipError, VideoError } from "../base/errors.js";
 import { systemCode } from "../base/system_error.js";
 import { StorageError } from "../storage/storage_error.js";
-import { type InputRoot, lostRoot } from "./inputs.js";
+import { type InputRoot, lostRoot } from "./inputs/find_inputs.js";
 
 /** System errors for exhausted resources that every video needs. */
 const EXHAUSTED = ["EMFILE", "ENFILE", "ENOMEM"];

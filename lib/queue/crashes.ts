@@ -27,7 +27,7 @@ const LONG = 1 << 16;
 const NAMES = { started: /^started\..+\.jsonl$/, deaths: /^deaths\..+\.jsonl$/ };
 
 /**
- * Finds the videos that end the processes of workers. A worker notes each video before it opens it. Whoever receives the
+ * Finds the videos that end the processes of workers. A worker notes each video before it opens it. The worker that receives the
  * job of a dead worker charges the death to the videos that were begun and have no result.
  */
 export class Crashes {
@@ -74,7 +74,7 @@ export class Crashes {
   /**
    * Charges the deaths of workers to videos.
    * @param paths videos of a job that have no result
-   * @param isLost whether an earlier lease of the job ended without a word. Only then are deaths charged: a process that
+   * @param isLost whether an earlier lease of the job ended unexpectedly. Only then are deaths charged: a process that
    * is alive on this machine is spared, one of another machine is taken for dead.
    * @param since earlier deaths do not count; an ISO date
    * @returns the number of deaths by video, of those with any

@@ -13,7 +13,7 @@ export interface JobData {
 export interface Lease {
   readonly id: string;
   readonly data: JobData;
-  /** Number of earlier holders whose lease ended without a word: their process died, stopped, or lost the network. */
+  /** Number of earlier holders whose lease ended unexpectedly: their process died, stopped, or lost the network. */
   readonly deaths: number;
   /** Extends the lease. @returns whether it was still held */
   renew(): Promise<boolean>;

@@ -4,15 +4,15 @@ import { setImmediate as turn } from "node:timers/promises";
 import { VideoClipError } from "../base/errors.js";
 import type { FeatureStore } from "../features/store.js";
 import { type FeatureNames, featureNames, withNames } from "../features/feature_names.js";
-import { findInputs } from "../features/inputs.js";
-import type { InputItem } from "../features/input_item.js";
+import { findInputs } from "../features/inputs/find_inputs.js";
+import type { InputItem } from "../features/inputs/input_item.js";
 import { takeLock } from "../features/lock.js";
 import type { JobData, WorkEngine } from "./engine.js";
 import type { Chunk, ListedVideo, RunFolder } from "./run_folder.js";
 
 /** Limits of a job: videos, and bytes of video. */
-const MOST_VIDEOS = 256;
-const [FEWEST_BYTES, MOST_BYTES] = [64 << 20, 2 ** 31];
+const MAX_VIDEOS = 256;
+const [MIN_BYTES, MAX_BYTES] = [64 << 20, 2 ** 31];
 /** Jobs of a list, by which its size is divided: enough to keep many workers busy until the end. */
 const JOBS = 400;
 /** Items after which other tasks of the process run. */
@@ -62,15 +62,17 @@ async function addNew(
   const fresh = known.size === 0 ? items : items.filter(({ path }) => !known.has(path));
   if (fresh.length === 0) return { videos: 0, jobs: 0, listed: known.size };
   const names = namesOf(fresh, known, store);
-  const videos = fresh.map(({ path, address, error }): ListedVideo => {
-    const file = names.get(path);
-    if (error) return { path, file, error: { code: error.code, message: error.message } };
-    return address === undefined ? { path, file } : { path, file, address };
-  });
+  function* videos(): Generator<ListedVideo> {
+    for (const { path, address, error } of fresh) {
+      const file = names.get(path);
+      if (error) yield { path, file, error: { code: error.code, message: error.message } };
+      else yield address === undefined ? { path, file } : { path, file, address };
+    }
+  }
   const limits = chunk ? { videos: chunk, bytes: Infinity, sizes: undefined } : await limitsOf(fresh, signal);
   let jobs = 0;
   function* counted() {
-    for (const one of split(videos, limits)) {
+    for (const one of split(videos(), limits)) {
       jobs++;
       yield one;
     }
@@ -79,7 +81,7 @@ async function addNew(
     counted(),
     roots.map(({ path }) => path),
   );
-  return { videos: videos.length, jobs, listed: known.size + videos.length };
+  return { videos: fresh.length, jobs, listed: known.size + fresh.length };
 }
 
 /** Names of feature files that no other video of the run and no record has. */
@@ -106,15 +108,16 @@ async function limitsOf(items: readonly InputItem[], signal: AbortSignal | undef
     sizes[i] = source?.bytes ?? ((!error && statSync(path, { throwIfNoEntry: false })?.size) || 0);
     total += sizes[i];
   }
-  const videos = Math.min(MOST_VIDEOS, Math.max(1, Math.ceil(items.length / JOBS)));
-  return { videos, bytes: Math.min(MOST_BYTES, Math.max(FEWEST_BYTES, total / JOBS)), sizes };
+  const videos = Math.min(MAX_VIDEOS, Math.max(1, Math.ceil(items.length / JOBS)));
+  return { videos, bytes: Math.min(MAX_BYTES, Math.max(MIN_BYTES, total / JOBS)), sizes };
 }
 
-function* split(videos: readonly ListedVideo[], limits: Limits): Generator<ListedVideo[]> {
+function* split(videos: Iterable<ListedVideo>, limits: Limits): Generator<ListedVideo[]> {
   let chunk: ListedVideo[] = [];
   let bytes = 0;
-  for (const [i, video] of videos.entries()) {
-    const size = limits.sizes?.[i] ?? 0;
+  let position = 0;
+  for (const video of videos) {
+    const size = limits.sizes?.[position++] ?? 0;
     if (chunk.length === limits.videos || (chunk.length > 0 && bytes + size > limits.bytes)) {
       yield chunk;
       [chunk, bytes] = [[], 0];

@@ -7,7 +7,7 @@ import { type ErrorCode } from "../base/error_codes.js";
 import { createExclusive, makeFolder, removeIfPossible, writeDurably } from "../base/files.js";
 import { readJsonLineAt, readJsonLines } from "../base/json_lines.js";
 import { VERSION } from "../base/version.js";
-import type { InputItem } from "../features/input_item.js";
+import type { InputItem } from "../features/inputs/input_item.js";
 import type { JobData } from "./engine.js";
 
 /** The settings of an extraction that all workers of a run share. */

@@ -5,8 +5,8 @@ import { quietly } from "../base/files.js";
 import { checkResume } from "../features/resume.js";
 import { type SavedCounts, type SaveOptions, saveVideos, settingsOf } from "../features/save_videos.js";
 import { FeatureStore } from "../features/store.js";
-import type { InputItem } from "../features/input_item.js";
-import { identify, type InputRoot } from "../features/inputs.js";
+import type { InputItem } from "../features/inputs/input_item.js";
+import { identify, type InputRoot } from "../features/inputs/find_inputs.js";
 import { endOfRun } from "../features/surroundings.js";
 import { aloneId, Crashes } from "./crashes.js";
 import type { Lease, WorkEngine } from "./engine.js";
@@ -242,7 +242,7 @@ class RunWorker {
     return undefined;
   }
 
-  /** The videos of a job that have no result. Those that may have ended a worker get a job of their own. */
+  /** The videos of a job that have no result. Those that may have ended a worker get a separate job. */
   async #begin(lease: Lease): Promise<ListedVideo[]> {
     const { store, workRun } = this;
     const { maxCrashes = 2, onNote } = this.options;

@@ -4,7 +4,7 @@ import { FeatureStore } from "../features/store.js";
 import type { TakeLockOptions } from "../features/lock.js";
 
 /** Workers of one machine that are tried. */
-const MOST = 1024;
+const MAX_WORKERS = 1024;
 const NAME = /^[\w-]{1,64}$/;
 
 /**
@@ -30,7 +30,7 @@ export async function openWorkerStore(
     try {
       return await open(`${host}-${i}`);
     } catch (error) {
-      if (!(error instanceof InvalidArgumentError) || i === MOST) throw error;
+      if (!(error instanceof InvalidArgumentError) || i === MAX_WORKERS) throw error;
     }
   }
 }

@@ -1,3 +1,4 @@
+import { DatasetError } from "../base/errors.js";
 import { closeSync, openSync, readSync } from "node:fs";
 import type { Place } from "./record_order.js";
 
@@ -14,7 +15,10 @@ export class LineReader {
     const line = Buffer.allocUnsafe(bytes);
     for (let done = 0; done < bytes;) {
       const count = readSync(file, line, done, bytes - done, at + done);
-      if (count === 0) throw new RangeError(`${manifest} has become shorter`);
+      if (count === 0)
+        throw new DatasetError("ERR_FEATURES", `${manifest}: it has become shorter while it was read`, {
+          file: manifest,
+        });
       done += count;
     }
     let [begin, end] = [0, bytes];

@@ -145,7 +145,8 @@ async function load(
   options: RecordIndexOptions,
 ): Promise<{ home: string; view: RecordView }> {
   let home = first;
-  let { bytes, records } = options.limits ?? LIMITS;
+  const { records } = options.limits ?? LIMITS;
+  let { bytes } = options.limits ?? LIMITS;
   for (let attempt = 1; ; attempt++) {
     let view: RecordView | undefined;
     try {

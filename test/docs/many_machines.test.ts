@@ -118,12 +118,13 @@ const isWrong = (words: readonly string[]): string[] => {
 };
 
 test("every command line in the examples and in the document parses", () => {
-  const texts = [...files, "docs/many_machines.md"].map((path) => ({ path, all: commandsIn(text(path)) }));
+  const { blocks } = parseMarkdown("m.md", text("docs/many_machines.md"));
+  const sources = [...files.map(text), ...blocks.filter(({ language }) => language === "sh").map((one) => one.text)];
   const containers = manifests.flatMap((path) =>
     objects(path).flatMap(({ spec }) => spec.template?.spec.containers ?? []),
   );
   const commands = [
-    ...texts.flatMap(({ path, all }) => (path.endsWith(".md") ? all.filter((words) => words.length > 2) : all)),
+    ...sources.flatMap(commandsIn),
     ...containers.filter(({ image }) => image === "videoclip-worker").map(({ args }) => args ?? []),
     ...Object.values(compose.services).filter(({ image }) => image === "videoclip-worker").map(({ command }) => command), // prettier-ignore
   ];

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { readManifests } from "#lib/records/read_manifests.js";
-import { findInputs } from "#lib/features/inputs.js";
+import { findInputs } from "#lib/features/inputs/find_inputs.js";
 import { temporaryFolder } from "../support/temporary_folder.js";
 
 const test = suite("large manifest");

@@ -5,7 +5,7 @@ import { basename, join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { featureNames } from "#lib/features/feature_names.js";
-import { findInputs } from "#lib/features/inputs.js";
+import { findInputs } from "#lib/features/inputs/find_inputs.js";
 import { VideoSources } from "#lib/features/remote/video_sources.js";
 import type { VideoEncoder } from "#lib/models/video/video_encoder.js";
 import { S3Store } from "#lib/storage/s3_store.js";

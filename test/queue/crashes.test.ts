@@ -113,7 +113,7 @@ test("the notes of an orderly life disappear, and those of a long one do not gro
   assert.equal(readdirSync(folder), []);
 });
 
-test("the job of a video alone has a name of its own", () => {
+test("the job of a video alone has a separate name", () => {
   assert.is.not(aloneId("000001-7", "a"), aloneId("000001-7", "b"));
   assert.is.not(aloneId("000001-7", "a"), aloneId("000001-70", "a"));
   assert.match(aloneId("000001-7", "a:b"), /^000001-7-alone-[0-9a-f]{16}$/);

@@ -158,7 +158,7 @@ test("a process that stood still asks the server before it begins a video", asyn
   assert.is(await jobs.isHeld(lease), false);
 });
 
-test("a refused answer is told, and that the results count", async () => {
+test("a refused answer gives a note, which says that the results count", async () => {
   const { jobs, notes, begin } = held();
   const lease = begin("7", "a");
   jobs.allStarted(lease);

@@ -48,7 +48,7 @@ for (const [name, start] of [
       const deaths: string[] = [];
       let said = "";
       for (let life = 0; life < 10; life++) {
-        const child = spawn(process.execPath, ["--import", "tsx", "test/queue/fragile_worker.ts", run, server.url()]);
+        const child = spawn(process.execPath, ["--import", "tsx", "test/queue/fragile_child.ts", run, server.url()]);
         child.stderr.on("data", (text) => (said += text));
         const [code, signal] = await new Promise<[number, string]>((resolve) =>
           child.on("close", (...end) => resolve(end as [number, string])),

@@ -95,7 +95,7 @@ test("videos are divided into jobs, and a job finds its videos again", async () 
   assert.equal(Object.keys(names()).length, 5);
 });
 
-test("videos that are added later get names of their own, those of one process that goes on", async () => {
+test("videos that are added later get separate names, those of one process that goes on", async () => {
   const { videos, put, add, names } = newRun();
   const encoder = await tinyEncoder();
   try {
@@ -170,7 +170,7 @@ test("a run without videos has nothing to reconcile", async () => {
   );
 });
 
-test("the first worker fixes the identity of a run; others are told the first difference", async () => {
+test("the first worker fixes the identity of a run; others receive the first difference", async () => {
   const { run } = newRun();
   run.checkIdentity({ model: "s3d", fps: 8 });
   run.checkIdentity({ fps: 8, model: "s3d" });

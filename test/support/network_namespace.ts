@@ -1,4 +1,4 @@
-// A network of its own for a process of a test, which can be cut off from the rest of the machine.
+// A separate network for a process of a test, which can be cut off from the rest of the machine.
 import { spawnSync } from "node:child_process";
 
 export interface TestNetwork {

@@ -1,7 +1,7 @@
 import { InvalidArgumentError, VideoError } from "../../base/errors.js";
 import { StorageError } from "../../storage/storage_error.js";
 import { publicAddress } from "../../storage/web_file.js";
-import type { InputItem } from "../input_item.js";
+import type { InputItem } from "../inputs/input_item.js";
 
 /** A bucket and a key, or a prefix of keys. */
 export interface S3Address {

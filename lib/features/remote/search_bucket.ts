@@ -1,8 +1,8 @@
 import { endingOf, isMachineFolder, isMediaName, isPictureName, stemOf } from "../../base/media_names.js";
 import type { ObjectFacts, ObjectStore } from "../../storage/object_store.js";
-import type { InputItem } from "../input_item.js";
-import type { Omissions } from "../omissions.js";
-import { isSourceText, mayBeSourceText, SOURCE_HEAD } from "../search_folder.js";
+import type { InputItem } from "../inputs/input_item.js";
+import type { Omissions } from "../inputs/omissions.js";
+import { isSourceText, mayBeSourceText, SOURCE_HEAD } from "../inputs/search_folder.js";
 
 /**
  * Videos and pictures below a prefix of a bucket, by the rules of `searchFolder`. A key is a path whose parts are

@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from "../base/errors.js";
+import { InvalidArgumentError } from "../../base/errors.js";
 
 /** A part of a list of videos: every `count`-th one, from the `index`-th on. */
 export interface Shard {

@@ -1,14 +1,14 @@
 import { realpathSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { basename, dirname, join, resolve, sep } from "node:path";
-import { isAbsolutePath } from "../base/absolute_path.js";
-import { DatasetError, InvalidArgumentError } from "../base/errors.js";
-import { addressFault, isRemote, pathOfAddress } from "../base/addresses.js";
+import { isAbsolutePath } from "../../base/absolute_path.js";
+import { DatasetError, InvalidArgumentError } from "../../base/errors.js";
+import { addressFault, isRemote, pathOfAddress } from "../../base/addresses.js";
 import type { InputItem } from "./input_item.js";
 import { isListName, readInputList } from "./input_list.js";
-import { isMediaName } from "../base/media_names.js";
+import { isMediaName } from "../../base/media_names.js";
 import { Omissions } from "./omissions.js";
-import { VideoSources } from "./remote/video_sources.js";
+import { VideoSources } from "../remote/video_sources.js";
 import { searchFolder } from "./search_folder.js";
 
 /** A folder of inputs with its identity. If the identity changes later, a disk or mount is gone. */

@@ -1,8 +1,8 @@
 // A shard is I of N, written out or read from the variables of a Slurm array or a Kubernetes Indexed Job; what is unclear is refused.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { readShard, takeShard } from "#lib/features/shard.js";
-import { isError } from "../support/errors.js";
+import { readShard, takeShard } from "#lib/features/inputs/shard.js";
+import { isError } from "../../support/errors.js";
 
 const test = suite("shards");
 const refuses = (text: string, environment: Record<string, string>, message: RegExp) =>

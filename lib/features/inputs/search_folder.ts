@@ -1,11 +1,11 @@
 import { isUtf8 } from "node:buffer";
 import { closeSync, openSync, readSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
-import { VideoError } from "../base/errors.js";
-import { TO_READ } from "../base/open_flags.js";
-import { type FolderEntry, walkFolder } from "../base/walk_folder.js";
+import { VideoError } from "../../base/errors.js";
+import { TO_READ } from "../../base/open_flags.js";
+import { type FolderEntry, walkFolder } from "../../base/walk_folder.js";
 import type { InputItem } from "./input_item.js";
-import { endingOf, isMachineFolder, isMediaName, isPictureName, isVideoName, stemOf } from "../base/media_names.js";
+import { endingOf, isMachineFolder, isMediaName, isPictureName, isVideoName, stemOf } from "../../base/media_names.js";
 import type { Omissions } from "./omissions.js";
 
 /** Number of entries after which other tasks run. */

@@ -1,5 +1,5 @@
-import type { VideoClipError } from "../base/errors.js";
-import type { SourceFacts } from "../records/feature_manifest.js";
+import type { VideoClipError } from "../../base/errors.js";
+import type { SourceFacts } from "../../records/feature_manifest.js";
 
 /** A video, or an input that cannot be one. */
 export interface InputItem {

@@ -2,16 +2,16 @@ import { open, readFile } from "node:fs/promises";
 import { Readable } from "node:stream";
 import { dirname } from "node:path";
 import { parse } from "csv-parse";
-import { absolutePath } from "../base/absolute_path.js";
-import { DatasetError, VideoError } from "../base/errors.js";
-import { readJsonLines } from "../base/json_lines.js";
-import { parseJson } from "../base/parse_json.js";
-import { decodeText, encodingOf } from "../base/text_encoding.js";
-import { textLines, textParts } from "../base/text_file.js";
-import { addressFault, isRemote, pathOfAddress } from "../base/addresses.js";
+import { absolutePath } from "../../base/absolute_path.js";
+import { DatasetError, VideoError } from "../../base/errors.js";
+import { readJsonLines } from "../../base/json_lines.js";
+import { parseJson } from "../../base/parse_json.js";
+import { decodeText, encodingOf } from "../../base/text_encoding.js";
+import { textLines, textParts } from "../../base/text_file.js";
+import { addressFault, isRemote, pathOfAddress } from "../../base/addresses.js";
 import type { InputItem } from "./input_item.js";
-import { remoteItem } from "./remote/remote_item.js";
-import { endingOf } from "../base/media_names.js";
+import { remoteItem } from "../remote/remote_item.js";
+import { endingOf } from "../../base/media_names.js";
 
 /** Names of the columns and fields that hold a path, in small letters. */
 const PATH_COLUMNS = ["path", "video"];

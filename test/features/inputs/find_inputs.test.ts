@@ -5,12 +5,12 @@ import { basename, dirname, join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { findInputs } from "#lib/features/inputs.js";
-import { readShard, takeShard } from "#lib/features/shard.js";
+import { findInputs } from "#lib/features/inputs/find_inputs.js";
+import { readShard, takeShard } from "#lib/features/inputs/shard.js";
 import { openWeights } from "#lib/weights/open_weights.js";
-import { CLI } from "../support/command_line.js";
-import { rejection } from "../support/errors.js";
-import { temporaryFolder } from "../support/temporary_folder.js";
+import { CLI } from "../../support/command_line.js";
+import { rejection } from "../../support/errors.js";
+import { temporaryFolder } from "../../support/temporary_folder.js";
 
 const test = suite("inputs");
 const root = temporaryFolder("inputs");
@@ -185,7 +185,7 @@ test("a broken row of a list is a failure with its place, and the other rows are
 });
 
 test("the published lists of the field are read", async () => {
-  const fixtures = new URL("../fixtures/field/", import.meta.url);
+  const fixtures = new URL("../../fixtures/field/", import.meta.url);
   const at = folder();
   for (const name of ["manifest_bom.jsonl", "manifest_null.jsonl"])
     copyFileSync(new URL(name, fixtures), join(at, name));
