@@ -58,7 +58,8 @@ export function* readJsonLines(
       for (let end = block.indexOf(NEWLINE); end >= 0 && end < count; end = block.indexOf(NEWLINE, from)) {
         bytes += end - from;
         if (bytes <= LONGEST) parts.push(block.subarray(from, end));
-        const parsed = parse(bytes <= LONGEST ? Buffer.concat(parts) : undefined);
+        const whole = parts.length === 1 ? parts[0] : Buffer.concat(parts);
+        const parsed = parse(bytes <= LONGEST ? whole : undefined);
         if (parsed) yield { line, at, bytes, ...parsed };
         [from, parts, at, bytes, line] = [end + 1, [], at + bytes + 1, 0, line + 1];
       }

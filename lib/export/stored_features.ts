@@ -5,7 +5,8 @@ import { DatasetError, InvalidArgumentError, VideoClipError } from "../base/erro
 import { isWellFormed } from "../base/text_encoding.js";
 import { checkSettings, spaceOf } from "../features/extracted_features.js";
 import { brokenFailures, type FeatureFailure } from "../features/feature_failures.js";
-import { entryOf, featureFault, type ManifestEntry, manifestNames, type ManifestRecord } from "../records/feature_manifest.js"; // prettier-ignore
+import { entryOf, featureFault, type ManifestEntry, type ManifestRecord } from "../records/feature_manifest.js";
+import { manifestNames } from "../records/part_list.js";
 import { RecordIndex, type RecordIndexOptions } from "../records/record_index.js";
 import { npyShape } from "../weights/read_npy.js";
 import { StoredVideo, type VideoFacts } from "./stored_video.js";

@@ -1,7 +1,8 @@
-import { opendirSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import { InvalidArgumentError, VideoClipError } from "../base/errors.js";
-import { faultOfSize, type ManifestRecord, manifestNames } from "../records/feature_manifest.js";
+import { faultOfSize, type ManifestRecord } from "../records/feature_manifest.js";
+import { manifestNames, namesIn } from "../records/part_list.js";
 import { RecordIndex } from "../records/record_index.js";
 import { Turns } from "../records/row.js";
 import { readFeatureFile } from "./extracted_features.js";
@@ -142,12 +143,7 @@ function checkValues(file: string, { path, clips }: ManifestRecord, findings: Fe
 const isFeature = (name: string): boolean => /\.npy$/i.test(name) && !name.startsWith(".");
 
 function* featuresIn(folder: string): Generator<string> {
-  const entries = opendirSync(folder);
-  try {
-    for (let entry = entries.readSync(); entry; entry = entries.readSync()) if (isFeature(entry.name)) yield entry.name;
-  } finally {
-    entries.closeSync();
-  }
+  for (const name of namesIn(folder)) if (isFeature(name)) yield name;
 }
 
 async function countFeatures(folder: string, turns: Turns, signal: AbortSignal | undefined): Promise<number> {

@@ -3,13 +3,8 @@ import { join, resolve } from "node:path";
 import { DatasetError, InvalidArgumentError } from "../base/errors.js";
 import { type NpyArray, readNpy } from "../weights/read_npy.js";
 import { ByteFile } from "../weights/byte_file.js";
-import {
-  type BrokenRecord,
-  entryOf,
-  featureFault,
-  manifestNames,
-  type ManifestRecord,
-} from "../records/feature_manifest.js";
+import { type BrokenRecord, entryOf, featureFault, type ManifestRecord } from "../records/feature_manifest.js";
+import { manifestNames } from "../records/part_list.js";
 import { readManifests } from "../records/read_manifests.js";
 import { isArrayOf } from "../base/typed_arrays.js";
 

@@ -5,7 +5,7 @@ import {
   futimesSync,
   linkSync,
   openSync,
-  readdirSync,
+  opendirSync,
   readFileSync,
   statSync,
   writeSync,
@@ -45,6 +45,8 @@ export interface TakeLockOptions {
 const BEAT = 2000;
 /** Ten renewals, so that a holder on a busy machine is not considered dead. */
 const PATIENCE = 20_000;
+/** Names of a folder that are looked at for what killed processes left. */
+const MAX_NAMES = 100_000;
 
 /**
  * Takes a lock file, also from a process that has ended. The system knows whether a process of this machine is alive. A
@@ -204,7 +206,7 @@ function linkOrWrite(draft: string, path: string): void {
 /** Removes drafts that killed processes left while they took the lock. */
 function sweep(path: string): void {
   const prefix = `${basename(path)}-`;
-  for (const name of readdirSync(dirname(path))) {
+  for (const name of namesOf(dirname(path))) {
     const [token, stale] = name.startsWith(prefix) ? name.slice(prefix.length).split("-") : [];
     if (!/^[0-9a-f]{16}$/.test(token ?? "") || (stale !== undefined && stale !== "stale")) continue;
     // The draft file names its owner. An empty draft may still be being written, and the process of a draft may be
@@ -214,6 +216,17 @@ function sweep(path: string): void {
     const state = holder ? stateOf(holder) : "unknown";
     if (state === "alive" || (state === "unknown" && isYoung(draft))) continue;
     removeIfPossible(join(dirname(path), name));
+  }
+}
+
+/** Names in a folder, as many as are listed quickly: what is left is small, and millions of files are not searched. */
+function* namesOf(folder: string): Generator<string> {
+  const entries = opendirSync(folder);
+  try {
+    for (let i = 0, entry = entries.readSync(); entry && i < MAX_NAMES; i++, entry = entries.readSync())
+      yield entry.name;
+  } finally {
+    entries.closeSync();
   }
 }
 

@@ -4,10 +4,10 @@ import { InvalidArgumentError } from "../base/errors.js";
 import { DurableFile, makeFolder, removeFile, removeIfPossible, writeDurably } from "../base/files.js";
 import { repairLastLine } from "../base/json_lines.js";
 import { systemCode, writing } from "../base/system_error.js";
-import { failureNames } from "../records/failure_index.js";
-import { type ManifestRecord, manifestNames } from "../records/feature_manifest.js";
+import type { ManifestRecord } from "../records/feature_manifest.js";
 import { sampleOf } from "../records/index_state.js";
 import { LineReader } from "../records/line_reader.js";
+import { manifestNames, PartList } from "../records/part_list.js";
 import { Turns } from "../records/row.js";
 import { assertFeatures } from "./check_features.js";
 import { type FileLock, takeLock } from "./lock.js";
@@ -70,18 +70,25 @@ export async function mergeFeatures(folder: string, options: MergeFeaturesOption
 
 /** Takes the lock of every part of a folder. */
 async function lockAll(folder: string, { signal, onNote }: MergeFeaturesOptions, locks: FileLock[]): Promise<void> {
-  const suffixes = [...manifestNames(folder), ...failureNames(folder)].map((name) => /^\w+?(\..*)?\.jsonl$/.exec(name)?.[1] ?? ""); // prettier-ignore
+  const parts = await partNames(folder);
+  const suffixes = parts.map((name) => /^\w+?(\..*)?\.jsonl$/.exec(name)?.[1] ?? "");
   for (const suffix of [...new Set(["", ...suffixes])].sort())
     locks.push(await takeLock(join(folder, `.lock${suffix}`), "an extraction", { signal, onNote }));
 }
 
+async function partNames(folder: string): Promise<string[]> {
+  const { manifests, failures } = await PartList.open(folder);
+  return [...manifests, ...failures];
+}
+
 async function mergeInPlace(folder: string, options: MergeFeaturesOptions): Promise<MergeFeaturesSummary> {
   finishMerge(folder);
-  for (const name of [...manifestNames(folder), ...failureNames(folder)]) repairLastLine(join(folder, name));
+  const names = await partNames(folder);
+  for (const name of names) repairLastLine(join(folder, name));
   const { files, ...summary } = await writeMerged(folder, folder, options);
   const merged = files.map(({ name, file, bytes }): Merged => {
     const isPart = (other: string) => other !== name && other.startsWith(name.replace(/\.jsonl$/, "."));
-    const parts = [...manifestNames(folder), ...failureNames(folder)].filter(isPart).map((part) => {
+    const parts = names.filter(isPart).map((part) => {
       const path = join(folder, part);
       const { size } = statSync(path);
       return { name: part, bytes: size, sample: sampleOf(path, size)! };

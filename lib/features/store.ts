@@ -1,15 +1,15 @@
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import {
   entryOf,
   FEATURE_HEADER_BYTES,
   type ManifestEntry,
   type ManifestRecord,
-  manifestNames,
   type SourceFacts,
 } from "../records/feature_manifest.js";
-import { type FailureEntry, FailureIndex, failureNames } from "../records/failure_index.js";
+import { type FailureEntry, FailureIndex } from "../records/failure_index.js";
+import { PartList } from "../records/part_list.js";
 import { INDEX_FOLDER, RecordIndex } from "../records/record_index.js";
 import { VideoClipError } from "../base/errors.js";
 import { appendDurablyAsync, DurableFile, makeFolder, removeFile, removeIfPossible } from "../base/files.js";
@@ -21,6 +21,7 @@ import { isDecoderFault } from "./surroundings.js";
 
 /** The output folder of an extraction: feature files, manifest, failures, and a lock while a process writes. */
 export class FeatureStore {
+  readonly folder: string;
   /** Finished videos by path, from all manifests of the folder; the last record of a path wins. */
   readonly records: FinishedVideos;
   /** Failed videos by path, of all shards, without those that were finished later. */
@@ -45,12 +46,15 @@ export class FeatureStore {
     makeFolder(folder);
     const lock = await takeLock(join(folder, `.lock${suffix}`), "another extraction", waiting);
     try {
-      for (const name of readdirSync(folder)) {
-        const unfinished = name.startsWith(`failures${suffix}.jsonl.`) && name.endsWith(".tmp");
-        if (unfinished || name.startsWith(`.tmp${suffix}-`)) removeIfPossible(join(folder, name));
-      }
       for (const name of ["manifest", "failures"]) repairLastLine(join(folder, `${name}${suffix}.jsonl`));
-      return await FeatureStore.#load(folder, suffix, lock, waiting);
+      const left: string[] = [];
+      const visit = (name: string) => {
+        const unfinished = name.startsWith(`failures${suffix}.jsonl.`) && name.endsWith(".tmp");
+        if (unfinished || name.startsWith(`.tmp${suffix}-`)) left.push(name);
+      };
+      const parts = await PartList.open(folder, visit, waiting.signal);
+      for (const name of left) removeIfPossible(join(folder, name));
+      return await FeatureStore.#load(parts, suffix, lock, waiting);
     } catch (error) {
       lock.release();
       throw error;
@@ -58,21 +62,22 @@ export class FeatureStore {
   }
 
   /** Opens a folder for reading, also while others write to it. @throws the system's error */
-  static read(folder: string, options: Omit<TakeLockOptions, "patience"> = {}): Promise<FeatureStore> {
-    return FeatureStore.#load(folder, "", undefined, options);
+  static async read(folder: string, options: Omit<TakeLockOptions, "patience"> = {}): Promise<FeatureStore> {
+    return FeatureStore.#load(await PartList.open(folder, undefined, options.signal), "", undefined, options);
   }
 
   static async #load(
-    folder: string,
+    parts: PartList,
     suffix: string,
     lock: FileLock | undefined,
     { signal, onNote }: TakeLockOptions,
   ): Promise<FeatureStore> {
-    const index = await RecordIndex.open(folder, { signal, onNote });
+    const { folder } = parts;
+    const index = await RecordIndex.open(folder, { parts, signal, onNote });
     try {
       const home = join(folder, INDEX_FOLDER);
-      const failures = await FailureIndex.open(folder, { home, isIgnored: isDecoderFault, signal });
-      return new FeatureStore(folder, suffix, lock, index, failures);
+      const failures = await FailureIndex.open(folder, { parts, home, isIgnored: isDecoderFault, signal });
+      return new FeatureStore(parts, suffix, lock, index, failures);
     } catch (error) {
       index.close();
       throw error;
@@ -80,12 +85,14 @@ export class FeatureStore {
   }
 
   private constructor(
-    readonly folder: string,
+    parts: PartList,
     suffix: string,
     lock: FileLock | undefined,
     index: RecordIndex,
     failures: FailureIndex,
   ) {
+    const { folder } = parts;
+    this.folder = folder;
     this.#manifest = join(folder, `manifest${suffix}.jsonl`);
     this.#failed = join(folder, `failures${suffix}.jsonl`);
     this.#lock = lock;
@@ -95,7 +102,7 @@ export class FeatureStore {
     this.records = new FinishedVideos(index);
     this.failures = new FailedVideos(failures, this.records);
     const shards = /-of-\d+$/.exec(suffix)?.[0];
-    const siblings = [...manifestNames(folder), ...failureNames(folder)].filter((name) => {
+    const siblings = [...parts.manifests, ...parts.failures].filter((name) => {
       return shards === undefined || name.includes(`${suffix}.jsonl`) || !name.endsWith(`${shards}.jsonl`);
     });
     this.used = siblings.length > 0;

@@ -62,15 +62,17 @@ async function addNew(
   const fresh = known.size === 0 ? items : items.filter(({ path }) => !known.has(path));
   if (fresh.length === 0) return { videos: 0, jobs: 0, listed: known.size };
   const names = namesOf(fresh, known, store);
-  const videos = fresh.map(({ path, address, error }): ListedVideo => {
-    const file = names.get(path);
-    if (error) return { path, file, error: { code: error.code, message: error.message } };
-    return address === undefined ? { path, file } : { path, file, address };
-  });
+  function* videos(): Generator<ListedVideo> {
+    for (const { path, address, error } of fresh) {
+      const file = names.get(path);
+      if (error) yield { path, file, error: { code: error.code, message: error.message } };
+      else yield address === undefined ? { path, file } : { path, file, address };
+    }
+  }
   const limits = chunk ? { videos: chunk, bytes: Infinity, sizes: undefined } : await limitsOf(fresh, signal);
   let jobs = 0;
   function* counted() {
-    for (const one of split(videos, limits)) {
+    for (const one of split(videos(), limits)) {
       jobs++;
       yield one;
     }
@@ -79,7 +81,7 @@ async function addNew(
     counted(),
     roots.map(({ path }) => path),
   );
-  return { videos: videos.length, jobs, listed: known.size + videos.length };
+  return { videos: fresh.length, jobs, listed: known.size + fresh.length };
 }
 
 /** Names of feature files that no other video of the run and no record has. */
@@ -110,11 +112,12 @@ async function limitsOf(items: readonly InputItem[], signal: AbortSignal | undef
   return { videos, bytes: Math.min(MAX_BYTES, Math.max(MIN_BYTES, total / JOBS)), sizes };
 }
 
-function* split(videos: readonly ListedVideo[], limits: Limits): Generator<ListedVideo[]> {
+function* split(videos: Iterable<ListedVideo>, limits: Limits): Generator<ListedVideo[]> {
   let chunk: ListedVideo[] = [];
   let bytes = 0;
-  for (const [i, video] of videos.entries()) {
-    const size = limits.sizes?.[i] ?? 0;
+  let position = 0;
+  for (const video of videos) {
+    const size = limits.sizes?.[position++] ?? 0;
     if (chunk.length === limits.videos || (chunk.length > 0 && bytes + size > limits.bytes)) {
       yield chunk;
       [chunk, bytes] = [[], 0];

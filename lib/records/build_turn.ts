@@ -45,7 +45,8 @@ export class BuildTurn {
       const holder = readHolder(path);
       const mark = `${holder?.token} ${statSync(path, { throwIfNoEntry: false })?.mtimeMs}`;
       if (mark !== seen.mark) seen = { mark, since: Date.now() };
-      if ((holder && stateOf(holder) === "gone") || Date.now() - seen.since > PATIENCE) {
+      const patience = holder ? PATIENCE : BEAT; // a process that was killed at once leaves an empty file
+      if ((holder && stateOf(holder) === "gone") || Date.now() - seen.since > patience) {
         removeIfPossible(path);
         continue;
       }

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { readdirSync, rmSync, statSync } from "node:fs";
+import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { atExit } from "../base/at_exit.js";
@@ -7,6 +7,7 @@ import { makeFolder, quietly } from "../base/files.js";
 import { type JsonLine, readJsonLineAt } from "../base/json_lines.js";
 import { systemCode } from "../base/system_error.js";
 import type { SourceFacts } from "./feature_manifest.js";
+import type { PartList } from "./part_list.js";
 import { PartReader } from "./part_reader.js";
 import { compareKeys, equalKeys, mergeRows, Turns } from "./row.js";
 import { RowSorter } from "./row_sorter.js";
@@ -24,19 +25,14 @@ export interface FailureEntry {
   failed_at: string;
 }
 
-/** Failures of an extraction, of its shards and of its workers. */
-const FAILURES_NAME = /^failures(\.[\w.-]+)?\.jsonl$/;
 /** Bytes of failures that are kept in memory. */
 const LIMIT = 16 << 20;
 /** Milliseconds after which a table that a killed process left is removed. */
 const OLD = 86_400_000;
 
-export const failureNames = (folder: string): string[] =>
-  readdirSync(folder)
-    .filter((name) => FAILURES_NAME.test(name))
-    .sort();
-
 export interface FailureIndexOptions {
+  /** The files of failures. */
+  parts: PartList;
   /** Folder for a table. */
   home: string;
   /** Codes that say nothing about the video. */
@@ -127,7 +123,7 @@ export class FailureIndex {
     for (const { key } of mergeRows([...(this.#table ? [this.#table.rows.range()] : []), later.values()])) {
       const entry = last && equalKeys(last, key) ? undefined : this.get(Buffer.from(key).toString());
       if (entry) yield entry;
-      last = key;
+      last = Buffer.from(key);
     }
   }
 
@@ -150,9 +146,9 @@ export class FailureIndex {
     this.#later.clear();
   }
 
-  /** Reads what was added to the files since. */
+  /** Reads what was added to the files since. The list of the files is the caller's to refresh. */
   async refresh(): Promise<void> {
-    const names = failureNames(this.folder);
+    const names = this.options.parts.failures.filter((name) => existsSync(join(this.folder, name)));
     const { limit = LIMIT } = this.options;
     if (!this.#parts.continues(names) || this.#parts.unread(names) + this.#parts.bytes > limit) {
       const all = new PartReader(this.folder);

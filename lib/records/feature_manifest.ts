@@ -1,4 +1,4 @@
-import { readdirSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { type JsonLine, readJsonLineAt, readJsonLines, type ReadLinesOptions } from "../base/json_lines.js";
 
@@ -65,6 +65,9 @@ export interface BrokenRecord {
 /** Names of the manifests of an extraction, of its shards and of its workers: `manifest.PART.jsonl`. */
 export const MANIFEST_NAME = /^manifest(\.[\w.-]+)?\.jsonl$/;
 
+/** Names of the failures of an extraction, of its shards and of its workers. */
+export const FAILURES_NAME = /^failures(\.[\w.-]+)?\.jsonl$/;
+
 /** Bytes of the header of a feature file that an extraction wrote. */
 export const FEATURE_HEADER_BYTES = 128;
 
@@ -113,12 +116,6 @@ export function* readPart(
   for (const line of readJsonLines(manifest, options))
     yield { line: line.line, end: line.at + line.bytes + 1, record: recordOf(manifest, line, known) };
 }
-
-/** Manifests in a folder. */
-export const manifestNames = (folder: string): string[] =>
-  readdirSync(folder)
-    .filter((name) => MANIFEST_NAME.test(name))
-    .sort();
 
 /** Half of a character of two 16-bit units, which UTF-8 cannot hold. */
 const HALF_CHARACTER = /\p{Surrogate}/u;

@@ -18,7 +18,7 @@ import {
   stampOfFileRow,
   stampOfPathRow,
 } from "./record_rows.js";
-import { compareKeys, equalKeys, mergeRows, type Row, Turns } from "./row.js";
+import { compareKeys, copyOf, equalKeys, mergeRows, type Row, Turns } from "./row.js";
 import { RowSorter } from "./row_sorter.js";
 import { TableWriter } from "./sorted_table.js";
 
@@ -176,12 +176,12 @@ class Build {
         if (row.key[0] === FILE) {
           if (!group || !equalKeys(group.key, row.key)) {
             finish();
-            group = new FileGroup(row, this.#context, this.#contested);
-          } else group.add(row);
+            group = new FileGroup(copyOf(row), this.#context, this.#contested);
+          } else group.add(copyOf(row));
         } else {
           finish();
           if (!last || !equalKeys(last.key, row.key) || !equalKeys(last.value, row.value)) writer.add(row.key, row.value); // prettier-ignore
-          last = row;
+          last = copyOf(row);
         }
         if (this.#turns.due()) await this.#pause();
       }
@@ -218,7 +218,7 @@ class Build {
           finish();
           group = [];
         }
-        group.push(row);
+        group.push(copyOf(row));
         if (group.length > MANY) group = lastOfParts(group);
         if (this.#turns.due()) await this.#pause();
       }

@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { type BrokenRecord, type ManifestRecord, manifestNames, readPart } from "./feature_manifest.js";
+import { type BrokenRecord, type ManifestRecord, readPart } from "./feature_manifest.js";
+import { manifestNames } from "./part_list.js";
 import { RecordTail } from "./record_tail.js";
 
 export interface FeatureManifests {

@@ -6,14 +6,17 @@ import { VideoClipError } from "../base/errors.js";
 import { makeFolder, quietly } from "../base/files.js";
 import { systemCode } from "../base/system_error.js";
 import { BuildTurn } from "./build_turn.js";
-import { type BrokenLines, type ManifestRecord, manifestNames } from "./feature_manifest.js";
+import { type BrokenLines, type ManifestRecord } from "./feature_manifest.js";
 import { buildIndex } from "./index_build.js";
 import { readState } from "./index_state.js";
+import { PartList } from "./part_list.js";
 import { type Limits, RecordView } from "./record_view.js";
 
 export interface RecordIndexOptions {
   /** From where on records are in tables on disk. Default: 64 MB of the manifest, or 100,000 records. */
   limits?: Limits | undefined;
+  /** The parts of the manifest. Default: they are looked for. */
+  parts?: PartList | undefined;
   /** Bytes of rows that are sorted in memory at a time. */
   chunk?: number | undefined;
   /** Called with a sentence when tables are made that take a while, or not in the folder. */
@@ -41,7 +44,7 @@ export class RecordIndex {
   #home: string;
 
   private constructor(
-    readonly folder: string,
+    private readonly list: PartList,
     home: string,
     view: RecordView,
     private readonly options: RecordIndexOptions,
@@ -56,12 +59,17 @@ export class RecordIndex {
    * is full; the signal's reason
    */
   static async open(folder: string, options: RecordIndexOptions = {}): Promise<RecordIndex> {
-    const { home, view } = await load(folder, join(folder, INDEX_FOLDER), options);
-    return new RecordIndex(folder, home, view, options);
+    const parts = options.parts ?? (await PartList.open(folder, undefined, options.signal));
+    const { home, view } = await load(parts, join(folder, INDEX_FOLDER), options);
+    return new RecordIndex(parts, home, view, options);
   }
 
   close(): void {
     this.#view.close();
+  }
+
+  get folder(): string {
+    return this.list.folder;
   }
 
   /** Number of videos that have a record. */
@@ -124,15 +132,18 @@ export class RecordIndex {
 
   /**
    * Reads what was added to the manifests since. It is cheap if little was, and makes new tables when the records in
-   * memory are many.
+   * memory are many. In a folder with millions of files, new parts are noticed after a minute.
    * @throws as `open`
    */
   async refresh(): Promise<void> {
     const view = this.#view;
+    await this.list.refresh();
+    const { manifests } = this.list;
     const generation = view.state && readState(this.#home)?.generation;
     const isBehind = generation !== view.state?.generation; // another process has made new tables
-    if (!isBehind && view.continues() && view.readOn(this.options.limits ?? LIMITS)) return;
-    const loaded = await load(this.folder, this.#home, this.options);
+    if (!isBehind && view.continues(manifests) && view.readOn(manifests, this.options.limits ?? LIMITS)) return;
+    if (!isBehind) await this.list.read();
+    const loaded = await load(this.list, this.#home, this.options);
     this.#home = loaded.home;
     this.#view = loaded.view;
     view.close();
@@ -140,7 +151,7 @@ export class RecordIndex {
 }
 
 async function load(
-  folder: string,
+  parts: PartList,
   first: string,
   options: RecordIndexOptions,
 ): Promise<{ home: string; view: RecordView }> {
@@ -150,11 +161,12 @@ async function load(
   for (let attempt = 1; ; attempt++) {
     let view: RecordView | undefined;
     try {
-      view = new RecordView(folder, home);
-      if (view.readOn({ bytes, records })) return { home, view };
+      if (attempt > 1) await parts.read();
+      view = new RecordView(parts.folder, home);
+      if (view.readOn(parts.manifests, { bytes, records })) return { home, view };
       bytes = Infinity; // what new tables do not cover are no complete lines
       view.forget();
-      home = await makeTables(view, home, options);
+      home = await makeTables(view, parts, home, options);
       view.close();
     } catch (error) {
       view?.close();
@@ -168,7 +180,12 @@ async function load(
 const isDamage = (error: unknown): boolean => error instanceof VideoClipError && error.code === "ERR_INDEX_DAMAGED";
 
 /** Makes tables from those of a view and what was added since, unless another process does. @returns their folder */
-async function makeTables(view: RecordView, place: string, options: RecordIndexOptions): Promise<string> {
+async function makeTables(
+  view: RecordView,
+  { manifests: names }: PartList,
+  place: string,
+  options: RecordIndexOptions,
+): Promise<string> {
   const { folder, state, tables } = view;
   const { signal, chunk, onNote } = options;
   const isMade = () => {
@@ -178,9 +195,10 @@ async function makeTables(view: RecordView, place: string, options: RecordIndexO
   const { home, turn } = await takeTurn(folder, place, isMade, options);
   if (!turn) return home;
   try {
-    if (view.unread() > NOTED) onNote?.(`${folder}: the records of its manifests are indexed, which takes a while`);
+    if (view.unread(names) > NOTED)
+      onNote?.(`${folder}: the records of its manifests are indexed, which takes a while`);
     const before = state && tables ? { state, tables } : undefined;
-    await buildIndex({ folder, home, names: manifestNames(folder), before, turn, chunk, signal });
+    await buildIndex({ folder, home, names, before, turn, chunk, signal });
   } finally {
     turn.release();
   }

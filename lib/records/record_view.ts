@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { BrokenLines, type ManifestRecord, manifestNames, recordOf } from "./feature_manifest.js";
+import { BrokenLines, type ManifestRecord, recordOf } from "./feature_manifest.js";
 import { coversStill, type IndexState, readState } from "./index_state.js";
 import { IndexTables, pathAt } from "./index_tables.js";
 import { PartReader } from "./part_reader.js";
@@ -159,18 +159,17 @@ export class RecordView {
   }
 
   /** Whether the parts have become longer at most. */
-  continues(): boolean {
-    return this.#parts.continues(manifestNames(this.folder));
+  continues(names: readonly string[]): boolean {
+    return this.#parts.continues(names);
   }
 
   /** Number of bytes of the manifest that were not read. */
-  unread(): number {
-    return this.#parts.unread(manifestNames(this.folder));
+  unread(names: readonly string[]): number {
+    return this.#parts.unread(names);
   }
 
   /** Reads records that were added since into memory. @returns false when they are more than the limits */
-  readOn({ bytes, records }: Limits): boolean {
-    const names = manifestNames(this.folder);
+  readOn(names: readonly string[], { bytes, records }: Limits): boolean {
     if (this.#parts.unread(names) + this.#parts.bytes > bytes) return false;
     for (const { path, line } of this.#parts.read(names)) {
       const record = recordOf(path, line, this.#known);

@@ -13,7 +13,13 @@ export function compareKeys(a: Uint8Array, b: Uint8Array): number {
 
 export const equalKeys = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && compareKeys(a, b) === 0;
 
-/** The rows of several sorted sequences in order; of equal keys, those of earlier sequences come first. */
+/** A copy of a row, which stays valid when the next one is read. */
+export const copyOf = ({ key, value }: Row): Row => ({ key: Buffer.from(key), value: Buffer.from(value) });
+
+/**
+ * The rows of several sorted sequences in order; of equal keys, those of earlier sequences come first. A row is valid
+ * until the next one is asked for.
+ */
 export function* mergeRows(sequences: readonly Iterator<Row>[]): Generator<Row> {
   if (sequences.length === 1) {
     for (let next = sequences[0].next(); !next.done; next = sequences[0].next()) yield next.value;

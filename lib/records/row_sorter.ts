@@ -5,9 +5,10 @@ import { writing } from "../base/system_error.js";
 import { mergeRows, type Row } from "./row.js";
 
 /** Bytes of rows that are sorted in memory at a time. */
-const CHUNK = 24 << 20;
+const CHUNK = 16 << 20;
 /** Bytes in memory for reading all sorted runs, and limits for one of them. */
 const [READ, MIN_READ, MAX_READ] = [16 << 20, 1 << 14, 1 << 18];
+const SHORTER = "a temporary file of a sort has become shorter: another program changed it";
 /** Bytes of the lengths before each row of a run. */
 const LENGTHS = 8;
 
@@ -53,7 +54,7 @@ export class RowSorter {
     this.#used += needed;
   }
 
-  /** All rows in order; may be called again. @throws VideoClipError `ERR_WRITE` when the disk is full */
+  /** All rows in order; each is valid until the next one is asked for. May be called again. @throws VideoClipError `ERR_WRITE` when the disk is full */
   sorted(): Generator<Row> {
     if (this.#runs.length === 0) return this.#inMemory();
     if (this.#count > 0) this.#spill();
@@ -148,31 +149,26 @@ function doubled(array: Uint32Array): Uint32Array<ArrayBuffer> {
   return larger;
 }
 
-/** The rows of a run. A row stays valid after the next one was read. */
+/** The rows of a run, in one block of memory. */
 function* readRun(file: number, { from, to }: { from: number; to: number }, size: number): Generator<Row> {
-  let block = Buffer.alloc(0);
-  let begin = 0;
+  let block = Buffer.allocUnsafe(size);
+  let [begin, end] = [0, 0];
   let position = from;
   const fill = (needed: number) => {
-    const rest = block.subarray(begin);
-    const next = Buffer.allocUnsafe(Math.min(Math.max(size, needed), rest.length + to - position));
-    rest.copy(next);
-    for (let done = rest.length; done < next.length;) {
-      const count = readSync(file, next, done, next.length - done, position);
-      if (count === 0)
-        throw new VideoClipError(
-          "ERR_WRITE",
-          "a temporary file of a sort has become shorter: another program changed it",
-        );
-      done += count;
+    const next = needed > block.length ? Buffer.allocUnsafe(needed) : block;
+    block.copy(next, 0, begin, end);
+    [block, begin, end] = [next, 0, end - begin];
+    while (end < block.length && position < to) {
+      const count = readSync(file, block, end, Math.min(block.length - end, to - position), position);
+      if (count === 0) throw new VideoClipError("ERR_WRITE", SHORTER);
+      end += count;
       position += count;
     }
-    [block, begin] = [next, 0];
   };
-  while (begin < block.length || position < to) {
-    if (block.length - begin < LENGTHS) fill(LENGTHS);
+  while (begin < end || position < to) {
+    if (end - begin < LENGTHS) fill(LENGTHS);
     const [key, value] = [block.readUInt32LE(begin), block.readUInt32LE(begin + 4)];
-    if (block.length - begin < LENGTHS + key + value) fill(LENGTHS + key + value);
+    if (end - begin < LENGTHS + key + value) fill(LENGTHS + key + value);
     const start = begin + LENGTHS;
     begin = start + key + value;
     yield { key: block.subarray(start, start + key), value: block.subarray(start + key, begin) };

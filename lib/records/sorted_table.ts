@@ -30,7 +30,9 @@ export class TableWriter {
   #rows = 0;
   #last = Buffer.allocUnsafe(256);
   #lastLength = 0;
-  #list: Buffer[] = [];
+  #list = Buffer.alloc(1 << 12);
+  #listLength = 0;
+  #blocks = 0;
   #first: Buffer | undefined;
 
   constructor(readonly path: string) {
@@ -75,12 +77,18 @@ export class TableWriter {
     if (!this.#first) return;
     this.#block.writeUInt32LE(crc32(this.#block.subarray(0, this.#used)), this.#used);
     this.#used += CHECK;
-    const entry = Buffer.alloc(ENTRY + this.#first.length);
-    entry.writeDoubleLE(this.#size, 0);
-    entry.writeUInt32LE(this.#used, 8);
-    entry.writeUInt32LE(this.#first.length, 12);
-    entry.set(this.#first, ENTRY);
-    this.#list.push(entry);
+    const at = this.#listLength;
+    this.#listLength += ENTRY + this.#first.length;
+    if (this.#listLength > this.#list.length) {
+      const larger = Buffer.alloc(2 * this.#listLength);
+      this.#list.copy(larger, 0, 0, at);
+      this.#list = larger;
+    }
+    this.#list.writeDoubleLE(this.#size, at);
+    this.#list.writeUInt32LE(this.#used, at + 8);
+    this.#list.writeUInt32LE(this.#first.length, at + 12);
+    this.#list.set(this.#first, at + ENTRY);
+    this.#blocks++;
     this.#write(this.#block.subarray(0, this.#used));
     this.#used = 0;
     this.#first = undefined;
@@ -94,12 +102,12 @@ export class TableWriter {
   /** Writes the rest and makes the file durable. @returns its size and number of rows */
   finish(): { bytes: number; rows: number } {
     this.#flush();
-    const list = Buffer.concat(this.#list);
+    const list = this.#list.subarray(0, this.#listLength);
     const footer = Buffer.alloc(FOOTER);
     footer.writeDoubleLE(this.#size, 0);
     footer.writeDoubleLE(this.#rows, 8);
     footer.writeUInt32LE(crc32(list), 16);
-    footer.writeUInt32LE(this.#list.length, 20);
+    footer.writeUInt32LE(this.#blocks, 20);
     footer.set(MAGIC, 24);
     this.#write(list);
     this.#write(footer);
