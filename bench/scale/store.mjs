@@ -3,7 +3,17 @@
 // peak memory. Outside CI: minutes, and some gigabytes of disk.
 //   node scripts/build.mjs && node bench/scale/store.mjs FOLDER [--records 1000000] [--inputs 1000000]
 import { spawnSync } from "node:child_process";
-import { closeSync, linkSync, mkdirSync, openSync, rmSync, utimesSync, writeFileSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { parseArgs } from "node:util";
@@ -29,7 +39,7 @@ const CHANGED = 1_700_000_000_000;
 const preset = { name: "howto100m", fps: 10, frames: 32, stride: 32, size: 224, hdr: "tonemap" };
 const encoder = { model: "s3dg", output: "mixed_5c", dim: DIM, weightsHash: "0123456789abcdef", precision: "f32", preset, batch: 1 }; // prettier-ignore
 
-const stages = { open: openRecords, order: readInOrder, resume };
+const stages = { open: openRecords, order: readInOrder, plan, resume };
 if (values.stage) await stages[values.stage]();
 else main();
 
@@ -116,6 +126,23 @@ async function readInOrder() {
   let videos = 0;
   for (const _ of index.inOrder()) videos++;
   report(started, { videos });
+}
+
+/** What a resumed run does once its inputs are known: names, checks and the plan. */
+async function plan() {
+  const [{ FeatureStore }, { featureNames }, { checkResume, planResume }] = await Promise.all(
+    ["store", "feature_names", "resume"].map((name) => import(`../../dist/features/${name}.js`)),
+  );
+  const paths = readFileSync(list, "utf8").trimEnd().split("\n");
+  const items = paths.map((path) => ({ path }));
+  const started = performance.now();
+  const store = await FeatureStore.open(features, ".worker-0");
+  featureNames(paths, store.records);
+  const [settings] = store.records.index.settings;
+  checkResume(store, [], true, settings);
+  const { skipped, todo, changed } = await planResume(store, items, { retry: false });
+  store.close();
+  report(started, { skipped, todo: todo.length, changed });
 }
 
 async function resume() {
