@@ -1,5 +1,8 @@
+import { resolve } from "node:path";
 import { InvalidArgumentError } from "../base/errors.js";
 import { FeatureStore } from "../features/store.js";
+import { VIDEO_MODELS } from "../models/video/video_models.js";
+import { VIDEOCLIP_PRESETS } from "../models/videoclip/videoclip_config.js";
 import { openEngine } from "./bull_engine.js";
 import type { WorkEngine } from "./engine.js";
 import { type AddOptions, addToList, type Progress, reconcile } from "./fill.js";
@@ -70,7 +73,8 @@ export class SharedRun {
     const queue = addressOf(options.queue, RunFolder.find(folder));
     // the server is asked first, because a run without its queue helps nobody
     await (await openEngine(queue, "videoclip")).close();
-    const run = new SharedRun(RunFolder.create(folder, settings, withoutPassword(queue)), { ...options, queue });
+    const created = RunFolder.create(folder, withPaths(settings), withoutPassword(queue));
+    const run = new SharedRun(created, { ...options, queue });
     for (const warning of (await run.#connected()).warnings) options.onNote?.(warning);
     return run;
   }
@@ -161,6 +165,13 @@ export class SharedRun {
     const engine = await this.#engine?.catch(() => undefined);
     await engine?.close();
   }
+}
+
+/** Settings that mean the same in every folder: files are named by their absolute paths. */
+function withPaths({ model, weights, ...others }: RunOptions): RunOptions {
+  const isName = Object.hasOwn(VIDEO_MODELS, model) || Object.hasOwn(VIDEOCLIP_PRESETS, model);
+  const file = weights === undefined ? {} : { weights: resolve(weights) };
+  return { ...others, model: isName ? model : resolve(model), ...file };
 }
 
 const knownAddress = (queue: string | undefined, run?: Pick<RunFolder, "queue">): string | undefined =>

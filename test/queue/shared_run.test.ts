@@ -1,6 +1,6 @@
 // A run that many machines share, from JavaScript: everything that the commands do.
 import { writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { SharedRun, type VideoEncoder } from "#lib/index.js";
@@ -66,6 +66,17 @@ test("a run that is drained is not worked on until it is reconciled; failed vide
   } finally {
     await run.close();
   }
+});
+
+test("weights and folders of models are named by absolute paths, for workers that begin elsewhere", async () => {
+  if (!redis) return;
+  const options = { queue: redis.url() };
+  const named = await SharedRun.begin(join(root, "paths"), { model: "s3dg", weights: "w/s3d.pth" }, options);
+  const again = await SharedRun.begin(join(root, "paths"), { model: "s3dg", weights: resolve("w/s3d.pth") }, options);
+  assert.equal(again.settings, { model: "s3dg", weights: resolve("w/s3d.pth") });
+  const folder = await SharedRun.begin(join(root, "folder"), { model: "models/own" }, options);
+  assert.is(folder.settings.model, resolve("models/own"));
+  for (const run of [named, again, folder]) await run.close();
 });
 
 test("a second worker of one name, a server that is away and a folder without a run are refused", async () => {
