@@ -106,25 +106,35 @@ export const withComputing = (command: Command): Command =>
     .addOption(new Option("--decoder <name>", "video decoder").choices(["auto", "node-av", "ffmpeg"]).default("auto"))
     .option("--timeout <s>", "seconds that a decoder may give nothing before its video fails", aboveZero);
 
-/** Options for videos behind addresses. */
-export interface StorageFlags {
-  spool?: string;
-  spoolBytes?: number;
+/** Options for the server of a bucket. */
+export interface BucketFlags {
   s3Endpoint?: string;
   s3VirtualHost?: boolean;
 }
 
-/** Adds the options of {@link StorageFlags}. */
-export const withStorage = (command: Command): Command =>
+/** Adds the options of {@link BucketFlags}. */
+export const withBucket = (command: Command): Command =>
   command
-    .option(
-      "--spool <dir>",
-      "folder for downloaded videos while they are decoded; default: the system's temporary folder",
-    )
-    .option(
-      "--spool-bytes <n>",
-      "most bytes in it, such as 20GB; downloads wait while it is full; default: 10GB",
-      byteCount,
-    )
     .option("--s3-endpoint <url>", "S3-compatible server for s3:// addresses; default: AWS_ENDPOINT_URL, else AWS")
     .option("--s3-virtual-host", "put the bucket into the host's name; default with AWS");
+
+/** Options for videos behind addresses. */
+export interface StorageFlags extends BucketFlags {
+  spool?: string;
+  spoolBytes?: number;
+}
+
+/** Adds the options of {@link StorageFlags}. */
+export const withStorage = (command: Command): Command =>
+  withBucket(
+    command
+      .option(
+        "--spool <dir>",
+        "folder for downloaded videos while they are decoded; default: the system's temporary folder",
+      )
+      .option(
+        "--spool-bytes <n>",
+        "most bytes in it, such as 20GB; downloads wait while it is full; default: 10GB",
+        byteCount,
+      ),
+  );

@@ -4,13 +4,23 @@ import type { RunOptions } from "../queue/run_folder.js";
 import { SharedRun } from "../queue/shared_run.js";
 import type { RunStatus } from "../queue/status.js";
 import { interruptible } from "./interrupt.js";
-import { chosenEncoder, type ExtractionFlags, withExtraction } from "./extraction_options.js";
+import {
+  type BucketFlags,
+  chosenEncoder,
+  type ExtractionFlags,
+  withBucket,
+  withExtraction,
+} from "./extraction_options.js";
 import { positive, printable } from "./options.js";
 import { duration } from "./progress.js";
 import { note, openRun, type QueueFlags, withQueue, withRun } from "./queue_options.js";
 
 interface Flags extends QueueFlags {
   json?: boolean;
+}
+
+interface AddFlags extends Flags, ExtractionFlags, BucketFlags {
+  chunk?: number;
 }
 
 /** `videoclip queue`: an extraction that any number of machines share. */
@@ -24,11 +34,13 @@ export function queueCommand(): Command {
 }
 
 const addCommand = (): Command =>
-  withQueue(
-    withExtraction(
-      new Command("add")
-        .description("Begin a run, or add videos to one; videos that it has already are left alone")
-        .argument("<inputs...>", "files, folders, globs, or lists, as for videoclip extract"),
+  withBucket(
+    withQueue(
+      withExtraction(
+        new Command("add")
+          .description("Begin a run, or add videos to one; videos that it has already are left alone")
+          .argument("<inputs...>", "files, folders, globs, lists and addresses, as for videoclip extract"),
+      ),
     ),
   )
     .option("--chunk <n>", "videos per job; default: up to 256, fewer for long videos and short lists", positive)
@@ -39,19 +51,15 @@ const addCommand = (): Command =>
         "  videoclip work --run features/    # on every machine\n" +
         "\nEvery machine must see the videos and the folder of the run under the same paths.",
     )
-    .action((inputs: string[], flags: Flags & ExtractionFlags & { chunk?: number }) =>
+    .action((inputs: string[], flags: AddFlags) =>
       interruptible("nothing was added; run it again", (signal) => add(inputs, flags, signal)),
     );
 
-async function add(
-  inputs: string[],
-  flags: Flags & ExtractionFlags & { chunk?: number },
-  signal: AbortSignal,
-): Promise<void> {
+async function add(inputs: string[], flags: AddFlags, signal: AbortSignal): Promise<void> {
   chosenEncoder(flags); // refuses unknown models and presets before anything is written
-  const { queue, chunk } = flags;
+  const { queue, chunk, s3Endpoint, s3VirtualHost } = flags;
   await withRun(await SharedRun.begin(flags.run, optionsOf(flags), { queue, onNote: note }), async (run) => {
-    const { addedVideos, addedJobs, ...progress } = await run.add(inputs, { chunk, signal });
+    const { addedVideos, addedJobs, ...progress } = await run.add(inputs, { chunk, s3Endpoint, s3VirtualHost, signal });
     if (flags.json) process.stdout.write(`${JSON.stringify({ addedVideos, addedJobs, ...progress })}\n`);
     else process.stderr.write(`${addedVideos} videos added in ${addedJobs} jobs; ${sentence(progress)}\n`);
   });

@@ -1,13 +1,19 @@
 import { Command } from "commander";
 import { VideoEncoder } from "../models/video/video_encoder.js";
 import { SharedRun, type SharedWorkOptions } from "../queue/shared_run.js";
-import { chosenEncoder, type ComputingFlags, withComputing } from "./extraction_options.js";
+import {
+  chosenEncoder,
+  type ComputingFlags,
+  type StorageFlags,
+  withComputing,
+  withStorage,
+} from "./extraction_options.js";
 import { onDrain } from "./interrupt.js";
 import { aboveZero, positive } from "./options.js";
 import { ProgressReporter } from "./progress.js";
 import { type QueueFlags, withQueue, withRun } from "./queue_options.js";
 
-interface Flags extends QueueFlags, ComputingFlags {
+interface Flags extends QueueFlags, ComputingFlags, StorageFlags {
   name?: string;
   weights?: string;
   lease: number;
@@ -22,7 +28,7 @@ export function workCommand(): Command {
   const command = new Command("work").description(
     "Work on a run of `videoclip queue add` until every video has a result; start it on any number of machines",
   );
-  return withComputing(withQueue(command))
+  return withStorage(withComputing(withQueue(command)))
     .option("--name <name>", "name of this worker and of its part of the manifest; default: HOST-N")
     .option("--weights <file>", "the weight file, where this machine has it at another path than the run says")
     .option("--lease <s>", "seconds after which the videos of a worker that fell silent go to others", aboveZero, 60)
@@ -40,6 +46,7 @@ export function workCommand(): Command {
 
 async function runWorker(flags: Flags): Promise<void> {
   const { name, maxCrashes, grace, queue, batch, device, threads, decoder, decoders, timeout } = flags;
+  const { spool, spoolBytes, s3Endpoint, s3VirtualHost } = flags;
   const reporter = new ProgressReporter(flags);
   const onNote = (text: string) => reporter.note(text);
   const opened = SharedRun.open(flags.run, { queue, lease: flags.lease * 1000, onNote });
@@ -53,7 +60,8 @@ async function runWorker(flags: Flags): Promise<void> {
       try {
         const onEvent: SharedWorkOptions["onEvent"] = (event) => reporter.event(event);
         const computing = { encoder, decoder, decoders, timeout, maxCrashes };
-        const summary = await run.work({ name, ...computing, drain, signal, onEvent });
+        const storage = { spool, spoolBytes, s3Endpoint, s3VirtualHost };
+        const summary = await run.work({ name, ...computing, ...storage, drain, signal, onEvent });
         reporter.finish(summary);
         if (!summary.complete) onNote("the worker was asked to end; videoclip queue status says what is left");
       } finally {

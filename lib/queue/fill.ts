@@ -5,6 +5,7 @@ import { VideoClipError } from "../base/errors.js";
 import type { FeatureStore } from "../features/store.js";
 import { type FeatureNames, featureNames, withNames } from "../features/feature_names.js";
 import { findInputs } from "../features/inputs/find_inputs.js";
+import { type StorageOptions, VideoSources } from "../features/remote/video_sources.js";
 import type { InputItem } from "../features/inputs/input_item.js";
 import { takeLock } from "../features/lock.js";
 import type { JobData, WorkEngine } from "./engine.js";
@@ -20,7 +21,7 @@ const BATCH = 1000;
 /** Jobs that are sent to the server together. */
 const SENT_TOGETHER = 1000;
 
-export interface AddOptions {
+export interface AddOptions extends StorageOptions {
   /** Videos per job. Default: up to 256, fewer for long videos and short lists. */
   chunk?: number | undefined;
   onNote?: ((note: string) => void) | undefined;
@@ -52,9 +53,11 @@ async function addNew(
   run: RunFolder,
   store: Pick<FeatureStore, "records">,
   inputs: readonly string[],
-  { chunk, onNote, signal }: AddOptions,
+  options: AddOptions,
 ): Promise<{ videos: number; jobs: number; listed: number }> {
-  const { items, omitted, roots } = await findInputs(inputs);
+  const { chunk, onNote, signal } = options;
+  const sources = new VideoSources(options);
+  const { items, omitted, roots } = await findInputs(inputs, sources, signal).finally(() => sources.dispose());
   const left = omitted.sentence();
   if (left) onNote?.(left);
   const known = new Map<string, { path: string; file: string }>();

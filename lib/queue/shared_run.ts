@@ -107,12 +107,12 @@ export class SharedRun {
    * @param inputs files, folders, globs, lists and addresses, as for `extractToFolder`
    * @throws InvalidArgumentError while another process adds videos; the errors of inputs; VideoClipError `ERR_QUEUE`
    */
-  async add(inputs: readonly string[], { chunk, signal }: Omit<AddOptions, "onNote"> = {}): Promise<AddedVideos> {
+  async add(inputs: readonly string[], options: Omit<AddOptions, "onNote"> = {}): Promise<AddedVideos> {
     const engine = await this.#connected();
     const store = await FeatureStore.read(this.folder);
     const { onNote } = this.options;
-    const { videos, jobs } = await addToList(this.run, store, inputs, { chunk, signal, onNote });
-    const progress = await reconcile(this.run, engine, store, signal);
+    const { videos, jobs } = await addToList(this.run, store, inputs, { ...options, onNote });
+    const progress = await reconcile(this.run, engine, store, options.signal);
     askToStop(this.run.notes, false);
     return { addedVideos: videos, addedJobs: jobs, ...progress };
   }

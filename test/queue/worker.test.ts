@@ -1,5 +1,5 @@
 // A worker saves results before it answers a job, passes over what is done, and tries failed videos again on request.
-import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -10,9 +10,11 @@ import { addToList, compare, reconcile } from "#lib/queue/fill.js";
 import { RunFolder } from "#lib/queue/run_folder.js";
 import { work, type WorkOptions } from "#lib/queue/worker.js";
 import { openWorkerStore } from "#lib/queue/worker_store.js";
+import { S3Store } from "#lib/storage/s3_store.js";
 import { rejection } from "../support/errors.js";
+import { startS3Server } from "../support/s3_server.js";
 import { temporaryFolder } from "../support/temporary_folder.js";
-import { makeVideos } from "../features/tiny_extraction.js";
+import { bytes, extractTiny, makeVideos } from "../features/tiny_extraction.js";
 import { MemoryEngine } from "./memory_engine.js";
 import { failuresOf, recordsOf } from "./queue_runs.js";
 
@@ -120,6 +122,27 @@ test("a fault of the surroundings hands the jobs back, and the next attempt goes
   assert.match(notes.join("\n"), /the disk is full \[ERR_WRITE\]; fault 1 in a row; the jobs were handed back/);
   assert.is(engine.answers[0].split(" ")[0], "retry");
   assert.is(recordsOf(run.folder).size, 2);
+});
+
+test("a run of a bucket lists it once, downloads its videos, and extracts the features of local files", async () => {
+  const { run, engine, worker } = await runOf(0);
+  const server = await startS3Server({ page: 3 });
+  const env = { ...server.env };
+  const requests = { attempts: 4, firstWait: 1 };
+  const objectStore = (bucket: string) => new S3Store(bucket, { env, retry: requests });
+  const names = ["a.mp4", "b.mp4", "c.mp4", "d.mp4"];
+  for (const name of names) server.put(`in/${name}`, readFileSync(join(made, name)));
+  try {
+    await addToList(run, await FeatureStore.read(run.folder), ["s3://videos/in/"], { chunk: 2, objectStore });
+    await reconcile(run, engine, await FeatureStore.read(run.folder));
+    const { videos, complete } = await worker({ objectStore, requests, spool: join(root, "spool") });
+    assert.equal([videos, complete], [4, true]);
+  } finally {
+    await server.close();
+  }
+  assert.equal([...recordsOf(run.folder).keys()].sort(), names.map((name) => `s3://videos/in/${name}`)); // prettier-ignore
+  await extractTiny(encoder, [made], join(root, "local"));
+  assert.equal(bytes(run.folder), bytes(join(root, "local")));
 });
 
 test("a worker that would make other features is refused before its first video", async () => {
