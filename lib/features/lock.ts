@@ -46,7 +46,7 @@ const BEAT = 2000;
 /** Ten renewals, so that a holder on a busy machine is not considered dead. */
 const PATIENCE = 20_000;
 /** Names of a folder that are looked at for what killed processes left. */
-const MOST_NAMES = 100_000;
+const MAX_NAMES = 100_000;
 
 /**
  * Takes a lock file, also from a process that has ended. The system knows whether a process of this machine is alive. A
@@ -223,7 +223,7 @@ function sweep(path: string): void {
 function* namesOf(folder: string): Generator<string> {
   const entries = opendirSync(folder);
   try {
-    for (let i = 0, entry = entries.readSync(); entry && i < MOST_NAMES; i++, entry = entries.readSync())
+    for (let i = 0, entry = entries.readSync(); entry && i < MAX_NAMES; i++, entry = entries.readSync())
       yield entry.name;
   } finally {
     entries.closeSync();

@@ -6,7 +6,7 @@ import { mergeRows, type Row } from "./row.js";
 /** Bytes of rows that are sorted in memory at a time. */
 const CHUNK = 16 << 20;
 /** Bytes in memory for reading all sorted runs, and limits for one of them. */
-const [READ, LEAST_READ, MOST_READ] = [16 << 20, 1 << 14, 1 << 18];
+const [READ, MIN_READ, MAX_READ] = [16 << 20, 1 << 14, 1 << 18];
 /** Bytes of the lengths before each row of a run. */
 const LENGTHS = 8;
 
@@ -57,7 +57,7 @@ export class RowSorter {
     if (this.#runs.length === 0) return this.#inMemory();
     if (this.#count > 0) this.#spill();
     this.#bytes = undefined;
-    const block = Math.min(MOST_READ, Math.max(LEAST_READ, Math.floor(READ / this.#runs.length)));
+    const block = Math.min(MAX_READ, Math.max(MIN_READ, Math.floor(READ / this.#runs.length)));
     return mergeRows(this.#runs.map((run) => readRun(this.#file!, run, block)));
   }
 
