@@ -12,7 +12,6 @@ import type { Row } from "./row.js";
  * - `s` and the size of a video: where its record is
  */
 export const FILE = 0x66;
-export const BASE = 0x62;
 const ENDING = ".npy";
 const NOTHING = new Uint8Array(0);
 
