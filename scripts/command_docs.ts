@@ -37,6 +37,8 @@ time of the file) and \`failures.jsonl\` (reason and time of each video that fai
 
 - \`--resume\` goes on with a folder. Videos whose files changed since are extracted again, videos that were moved keep their features,
   and features that are gone or not whole are made again. Of several records of a video the last one counts.
+- \`videoclip features check\` compares a folder with its records, \`merge\` makes one manifest from those of many writers; see [the folder of an
+  extraction](data_and_evaluation.md#the-folder-of-an-extraction). A folder of millions of videos resumes in bounded memory.
 - Several machines may share a folder with \`--shard\`. One writer at a time has the lock; that of a process that is gone, also on another
   machine or in another container, is taken over once it was not renewed for 20 s.
 - What belongs to one video is its failure. A full disk, a lost mount or a missing decoder ends the run with one line and exit code 1;

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import {
   entryOf,
   FEATURE_HEADER_BYTES,
@@ -130,7 +130,7 @@ export class FeatureStore {
     await this.#appendAll(this.#manifest, entries);
     for (const { path, partial } of entries) if (!partial) this.#takeBack(path);
     await this.#appendAll(this.#failed, failures);
-    for (const entry of failures) this.#failures.add(entry, basename(this.#failed));
+    for (const entry of failures) this.#failures.add(entry);
   }
 
   /** Records moved videos, whose features exist under other paths. */

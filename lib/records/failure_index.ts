@@ -127,9 +127,9 @@ export class FailureIndex {
     }
   }
 
-  /** Adds a failure that was written to a file. */
-  add(entry: FailureEntry, name: string): void {
-    this.#later.set(entry.path, { entry, name, at: Infinity });
+  /** Adds a failure that this process has written to a file. It counts more than those that were read. */
+  add(entry: FailureEntry): void {
+    this.#later.set(entry.path, { entry, name: LAST_NAME, at: Infinity });
     this.#withdrawn.delete(entry.path);
   }
 
@@ -239,3 +239,5 @@ const isAfter = (a: { name: string; at: number }, b: { name: string; at: number 
   a.name === b.name ? a.at > b.at : a.name > b.name;
 
 const NOTHING = new Uint8Array(0);
+/** A name behind those of all files. */
+const LAST_NAME = "\uffff";

@@ -156,8 +156,8 @@ async function load(
   options: RecordIndexOptions,
 ): Promise<{ home: string; view: RecordView }> {
   let home = first;
-  const { records } = options.limits ?? LIMITS;
-  let { bytes } = options.limits ?? LIMITS;
+  const { records, bytes: most } = options.limits ?? LIMITS;
+  let bytes = most;
   for (let attempt = 1; ; attempt++) {
     let view: RecordView | undefined;
     try {
