@@ -95,7 +95,12 @@ test("own_head trains the head alone, then the encoder too", () => {
 });
 
 test("every example is in this test", () => {
-  assert.equal([...ran].sort(), readdirSync("examples").filter((name) => name.endsWith(".mjs")).sort());
+  assert.equal(
+    [...ran].sort(),
+    readdirSync("examples")
+      .filter((name) => name.endsWith(".mjs"))
+      .sort(),
+  );
 });
 
 test.run();
