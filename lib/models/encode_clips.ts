@@ -1,3 +1,4 @@
+import { quietly } from "../base/files.js";
 import type { NDArray } from "../base/nd_array.js";
 import { followSignal } from "../base/follow_signal.js";
 import type { Device } from "../runtime/device.js";
@@ -69,12 +70,16 @@ export async function* encodeClips<T extends object>(
   const running: Running<T>[] = [];
   let next: ReturnType<typeof takeBatch<T>> | undefined;
   let ended = false;
+  let isFailed = true;
   try {
     for (;;) {
       const busy = running.filter(({ clips }) => clips > 0).length;
       if (!ended && busy < IN_FLIGHT) next ??= takeBatch(items, encoder.batch);
       const [oldest] = running;
-      if (!next && !oldest) return;
+      if (!next && !oldest) {
+        isFailed = false;
+        return;
+      }
       // the next batch goes first if both are ready, so that the device has work
       const first = await Promise.race([next, oldest?.rows].filter((promise) => promise !== undefined));
       signal?.throwIfAborted();
@@ -102,7 +107,9 @@ export async function* encodeClips<T extends object>(
     try {
       await items.return?.();
     } finally {
-      memory.close(); // the runs have ended
+      // the runs have ended; a lost device also refuses to give the memory back, and the loss is the error to report
+      if (isFailed) quietly(() => memory.close());
+      else memory.close();
     }
   }
 }

@@ -89,6 +89,22 @@ test("the memory of clips is reused, and no more is allocated than is in use", a
   assert.ok(used.size <= 4 * BATCH, `${used.size} buffers`);
 });
 
+test("the error of an encoder is the one to report, also if its device does not give memory back", async () => {
+  const { encoder } = encoderOf();
+  const refuse = (reason: string) => () => {
+    throw new Error(reason);
+  };
+  const device = { pin: () => {}, unpin: refuse("the memory is in use") };
+  const source = async function* (reading: ClipReading): AsyncGenerator<Item> {
+    yield await Promise.resolve({ name: "clip", clip: clipOf(1, reading) });
+  };
+  const lost = encodeClips(source, { ...encoder, device, encode: async () => refuse("the device is lost")() });
+  assert.is((await rejection<Error>(lost.next())).message, "the device is lost");
+  const whole = encodeClips(source, { ...encoder, device });
+  await whole.next();
+  assert.is((await rejection<Error>(whole.next())).message, "the memory is in use");
+});
+
 test("one batch waits while another is computed, and no third one is filled", async () => {
   const { encoder, batches, let: release } = encoderOf({ wait: true });
   let made = 0;
