@@ -29,7 +29,7 @@ type Section = Record<string, string>;
  * `AWS_CONFIG_FILE` name. Nothing is asked of the network.
  * @throws StorageError `unavailable` for a profile that is missing, or that gets its credentials in another way
  */
-export function readS3Environment(env: NodeJS.ProcessEnv = process.env): S3Environment {
+export function readS3Environment(env: Readonly<Record<string, string | undefined>> = process.env): S3Environment {
   const named = env.AWS_PROFILE || env.AWS_DEFAULT_PROFILE;
   const name = named || "default";
   const folder = join(env.HOME || homedir(), ".aws");
@@ -48,7 +48,7 @@ export function readS3Environment(env: NodeJS.ProcessEnv = process.env): S3Envir
   };
 }
 
-function ownCredentials(env: NodeJS.ProcessEnv): Credentials | undefined {
+function ownCredentials(env: Readonly<Record<string, string | undefined>>): Credentials | undefined {
   const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey, AWS_SESSION_TOKEN } = env;
   if (!accessKeyId && !secretAccessKey) return undefined;
   if (!accessKeyId || !secretAccessKey) {

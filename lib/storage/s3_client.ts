@@ -16,7 +16,7 @@ export interface S3Options {
   virtualHost?: boolean | undefined;
   retry?: RetryOptions | undefined;
   /** Default: the environment of the process. */
-  env?: NodeJS.ProcessEnv | undefined;
+  env?: Readonly<Record<string, string | undefined>> | undefined;
 }
 
 /** A request to a bucket. */
@@ -50,7 +50,7 @@ export class S3Client {
   #region: string;
   #endpoint: URL | undefined;
   #virtualHost: boolean;
-  #env: NodeJS.ProcessEnv | undefined;
+  #env: Readonly<Record<string, string | undefined>> | undefined;
   /** Whether the server answered. */
   #answered = false;
   /** Whether a request succeeded. */

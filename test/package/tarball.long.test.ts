@@ -43,6 +43,7 @@ test("the package contains only files for users, with a prebuilt addon", () => {
     /^configs\/[\w.-]+\.(json|md)$/,
     /^docs\/(?!api\/)[\w/-]+\.(md|json|svg|png)$/,
     /^examples\/[\w-]+\.mjs$/,
+    /^examples\/many_machines\/(kubernetes\/|slurm\/)?\w+(\.yaml|\.sh)?$/,
     /^prebuilds\/[a-z0-9-]+\/[\w.]+\.node$/,
     /^prebuilds\/videoclip\.gpu$/,
     /^(LICENSE|CHANGELOG\.md|THIRD_PARTY\.md|README\.md|package\.json)$/,
