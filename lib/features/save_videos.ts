@@ -201,7 +201,7 @@ async function savedByOthers(videos: readonly EndedVideo[], store: FeatureStore)
   for (const one of videos) {
     const { path } = one.event;
     const record = store.records.get(path);
-    if (!record || (record.partial && one.event.type === "end")) continue;
+    if (!record || record.partial) continue; // a partial one is replaced
     if (!one.video.writer!.equals(join(store.folder, record.file))) {
       const file = join(store.folder, record.file);
       const message = `${path}: two writers made different features: this one (${store.part || "manifest.jsonl"}), and the one of ${record.manifest}`;

@@ -1,7 +1,12 @@
 // Two writers of one folder that save the same video leave one record, and different features are an error.
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { VideoError } from "#lib/base/errors.js";
+import { VideoSources } from "#lib/features/remote/video_sources.js";
+import { decodeVideo } from "#lib/video/index.js";
+import type { DecodeFunction } from "#lib/video/types.js";
 import { saveVideos, settingsOf } from "#lib/features/save_videos.js";
 import { FeatureStore } from "#lib/features/store.js";
 import type { VideoEncoder } from "#lib/models/video/video_encoder.js";
@@ -21,7 +26,20 @@ test.before(async () => {
 });
 test.after(() => encoder.dispose());
 
-const save = (store: FeatureStore, some: readonly string[], by: typeof encoder = encoder) =>
+/** Opens a video that ends too early. */
+const cutShort: DecodeFunction = async (path, options) => {
+  const video = await decodeVideo(path, options);
+  return {
+    info: video.info,
+    close: () => video.close(),
+    async *[Symbol.asyncIterator]() {
+      yield* video;
+      throw new VideoError("ERR_VIDEO_TRUNCATED", `${path}: it ends too early`);
+    },
+  };
+};
+
+const save = (store: FeatureStore, some: readonly string[], by = encoder, sources?: VideoSources) =>
   saveVideos(
     some.map((path) => ({ path })),
     {
@@ -31,8 +49,9 @@ const save = (store: FeatureStore, some: readonly string[], by: typeof encoder =
       roots: [],
       counts: { videos: 0, clips: 0, failures: 0, broken: 0 },
       isShared: true,
+      sources,
     },
-    { encoder: by },
+    { encoder: by, keepPartial: true },
   );
 
 test("a video that another writer has saved is not saved again", async () => {
@@ -71,6 +90,25 @@ test("other features than those of another writer are an error that names both, 
   assert.is(error.code, "ERR_RESULTS_DIFFER");
   assert.match(error.message, /a\.mp4: two writers .* \(worker-2\), and the one of .*manifest\.worker-1\.jsonl/);
   assert.equal(bytes(out), before);
+});
+
+test("a partial video of another writer is replaced by one that is partial too and has other features", async () => {
+  const out = join(root, "partial");
+  const [one, two] = [await FeatureStore.open(out, ".worker-1"), await FeatureStore.open(out, ".worker-2")];
+  await save(one, paths.slice(0, 1));
+  one.close();
+  const manifest = join(out, "manifest.worker-1.jsonl");
+  const [{ finished_at, ...record }] = jsonLines(manifest);
+  writeFileSync(manifest, `${JSON.stringify({ ...record, partial: true, finished_at })}\n`);
+  const feature = join(out, "a.npy");
+  const whole = readFileSync(feature);
+  const changed = Buffer.from(whole);
+  changed.writeUInt16LE(0x3c00, whole.length - 2);
+  writeFileSync(feature, changed);
+  await save(two, paths.slice(0, 1), encoder, new VideoSources({}, cutShort));
+  two.close();
+  assert.equal(readFileSync(feature), whole);
+  assert.is(jsonLines(join(out, "manifest.worker-2.jsonl"))[0].partial, true);
 });
 
 test.run();
