@@ -245,24 +245,33 @@ export class SortedTable {
 
 const NO_KEY = new Uint8Array(0);
 
-/** Collects the values of a key in a block. @returns whether a later key was seen, behind which there are no more */
-function findIn(block: Buffer, key: Uint8Array, values: Uint8Array[]): boolean {
-  let at = 0;
-  const number = () => {
+/** Reads the numbers of a block, each in as few bytes as it needs. */
+class BlockReader {
+  /** Position of the next byte. */
+  at = 0;
+
+  constructor(private readonly block: Buffer) {}
+
+  number(): number {
     let [value, shift] = [0, 0];
     for (;;) {
-      const byte = block[at++];
+      const byte = this.block[this.at++];
       value |= (byte & 127) << shift;
       if (!(byte > 127)) return value >>> 0; // also behind the end of the block
       shift += 7;
     }
-  };
+  }
+}
+
+/** Collects the values of a key in a block. @returns whether a later key was seen, behind which there are no more */
+function findIn(block: Buffer, key: Uint8Array, values: Uint8Array[]): boolean {
+  const reader = new BlockReader(block);
   // number of first bytes that the key of the row has in common with `key`, while it is before it
   let matched = 0;
-  while (at < block.length) {
-    const [shared, rest, length] = [number(), number(), number()];
-    const start = at;
-    at += rest + length;
+  while (reader.at < block.length) {
+    const [shared, rest, length] = [reader.number(), reader.number(), reader.number()];
+    const start = reader.at;
+    reader.at += rest + length;
     if (shared > matched) continue; // differs from `key` where the row before does
     if (shared < matched) return true;
     let i = 0;
@@ -272,32 +281,23 @@ function findIn(block: Buffer, key: Uint8Array, values: Uint8Array[]): boolean {
     }
     if (i < rest) {
       if (matched === key.length || block[start + i] > key[matched]) return true;
-    } else if (matched === key.length) values.push(block.subarray(start + rest, at));
+    } else if (matched === key.length) values.push(block.subarray(start + rest, reader.at));
   }
   return false;
 }
 
 /** The rows of a block. */
 function* rowsOf(block: Buffer): Generator<Row> {
-  let at = 0;
-  const number = () => {
-    let [value, shift] = [0, 0];
-    for (;;) {
-      const byte = block[at++];
-      value |= (byte & 127) << shift;
-      if (!(byte > 127)) return value >>> 0; // also behind the end of the block
-      shift += 7;
-    }
-  };
+  const reader = new BlockReader(block);
   let before: Uint8Array = NO_KEY;
-  while (at < block.length) {
-    const [shared, rest, length] = [number(), number(), number()];
+  while (reader.at < block.length) {
+    const [shared, rest, length] = [reader.number(), reader.number(), reader.number()];
     const key = Buffer.allocUnsafe(shared + rest);
     for (let i = 0; i < shared; i++) key[i] = before[i];
-    for (let i = 0; i < rest; i++) key[shared + i] = block[at + i];
-    at += rest;
-    yield { key, value: block.subarray(at, at + length) };
-    at += length;
+    const from = reader.at;
+    for (let i = 0; i < rest; i++) key[shared + i] = block[from + i];
+    reader.at += rest + length;
+    yield { key, value: block.subarray(from + rest, reader.at) };
     before = key;
   }
 }
