@@ -38,7 +38,7 @@ export function withoutPassword(url: string): string {
 
 async function load<T>(name: string, url: string): Promise<T> {
   try {
-    return (await import(name)) as T;
+    return (await import(/* webpackIgnore: true */ /* @vite-ignore */ name)) as T; // bundlers leave it alone
   } catch (cause) {
     const driver = url.startsWith("redis") ? "ioredis" : "pg";
     throw new VideoClipError(

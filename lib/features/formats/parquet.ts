@@ -1,5 +1,4 @@
-import { brotliDecompressSync, gunzipSync } from "node:zlib";
-import * as zlib from "node:zlib";
+import zlib from "node:zlib"; // a default import: webpack makes imports of the names of a namespace, and not every Node has zstd
 import { type AsyncBuffer, type Compressors, type FileMetaData, parquetMetadataAsync, parquetReadObjects, parquetSchema } from "hyparquet"; // prettier-ignore
 import { DatasetError, VideoClipError } from "../../base/errors.js";
 import { parseJson } from "../../base/parse_json.js";
@@ -14,8 +13,8 @@ const MAX_GROUP_BYTES = 2 ** 30;
 /** A function of zlib that Node has from 22.15 on. */
 const { zstdDecompressSync } = zlib as { zstdDecompressSync?: (bytes: Uint8Array) => Uint8Array };
 const compressors: Compressors = {
-  GZIP: (bytes) => gunzipSync(bytes),
-  BROTLI: (bytes) => brotliDecompressSync(bytes),
+  GZIP: (bytes) => zlib.gunzipSync(bytes),
+  BROTLI: (bytes) => zlib.brotliDecompressSync(bytes),
   ...(zstdDecompressSync ? { ZSTD: (bytes: Uint8Array) => zstdDecompressSync(bytes) } : {}),
 };
 
