@@ -1,5 +1,5 @@
 // The one build step of a clone: the addon through cmake-js, then the TypeScript. Does nothing when nothing changed.
-//   without a word   the CPU backend, and whatever an earlier build of this clone had
+//   (nothing)        the CPU backend, and whatever an earlier build of this clone had
 //   --emulator       also the emulator of GPUs and of AMX, which tests need; never kernels by nvcc
 //   --cuda           also the CUDA kernels by nvcc, which take minutes; also with VIDEOCLIP_CUDA=on
 //   --full           all of these, the CUDA kernels where nvcc is found
