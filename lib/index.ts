@@ -47,6 +47,7 @@ export type { ExportedFile } from "./export/export_output.js";
 export type { FeatureType } from "./export/stored_video.js";
 export type { ExportFormatName } from "./export/formats.js";
 export { searchPage, type SearchPageOptions } from "./features/search_page.js";
+export { type SearchServer, serveIndexes, type ServeOptions } from "./serve/serve.js";
 export { searchText, type TextSearchOptions, type TextSearchResult } from "./features/search_text.js";
 export {
   type EmbeddedTexts,
