@@ -32,7 +32,12 @@ export function serveCommand(): Command {
     .option("--words <file>", "where s3d_dict.npy is now")
     .option("--threads <n>", "compute threads; default: the cores of this machine", positive)
     .addHelpText("after", "\nExample:\n  videoclip serve --index index/ --videos videos/ --port 8420")
-    .action((flags: Flags) => onInterrupt((signal) => run(flags, signal), () => {}));
+    .action((flags: Flags) =>
+      onInterrupt(
+        (signal) => run(flags, signal),
+        () => {},
+      ),
+    );
 }
 
 async function run({ index, allowHost, ...options }: Flags, signal: AbortSignal): Promise<void> {

@@ -8,7 +8,10 @@ const json = (description: string, schema: z.ZodType) => ({
   content: { "application/json": { schema: z.toJSONSchema(schema, { io: "output" }) } },
 });
 const failure = (description: string) => json(description, errorAnswer);
-const text = (description: string, type: string) => ({ description, content: { [type]: { schema: { type: "string" } } } });
+const text = (description: string, type: string) => ({
+  description,
+  content: { [type]: { schema: { type: "string" } } },
+});
 
 const FAILURES = {
   400: failure("A parameter is wrong; the message names it"),
@@ -62,7 +65,9 @@ export function openApi(): object {
           },
         },
       },
-      "/health": { get: { summary: "Whether the server answers; needs no token", responses: { 200: { description: "It does" } } } },
+      "/health": {
+        get: { summary: "Whether the server answers; needs no token", responses: { 200: { description: "It does" } } },
+      },
       "/metrics": { get: { summary: "Counts for Prometheus", responses: { 200: text("Metrics", "text/plain") } } },
     },
     components: { securitySchemes: { token: { type: "http", scheme: "bearer" } } },

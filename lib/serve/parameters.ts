@@ -81,7 +81,8 @@ export function readSearch(query: URLSearchParams): SearchParameters {
     throw new RequestError(400, `${issue.path.join(".")}: ${issue.message}`);
   }
   const { q, like, not, group, merge } = result.data;
-  if ((q === undefined) === (like === undefined)) throw new RequestError(400, "q: give a sentence in q, or a moment in like");
+  if ((q === undefined) === (like === undefined))
+    throw new RequestError(400, "q: give a sentence in q, or a moment in like");
   if (not !== undefined && q === undefined) throw new RequestError(400, "not: goes with q");
   if (group && !merge) throw new RequestError(400, "merge: grouped windows are always merged");
   return result.data;

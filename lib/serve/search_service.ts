@@ -120,7 +120,15 @@ async function useAll<T>(
 }
 
 /** The window of a video whose middle is next to a time is the query. */
-async function exampleQuery({ served, name, time }: { served: ServedIndex; name: string; time: number }): Promise<Query> {
+async function exampleQuery({
+  served,
+  name,
+  time,
+}: {
+  served: ServedIndex;
+  name: string;
+  time: number;
+}): Promise<Query> {
   return served.use(async (index) => {
     if (!index.videos().includes(name)) throw new RequestError(404, "like: the video is not in the index any more");
     const { spans, rows } = await index.rowsOf(name);

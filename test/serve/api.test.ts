@@ -196,7 +196,8 @@ test("several indexes are searched together, and not with one of another model",
   }
 });
 
-const withScores = (moments: Moment[]) => moments.map(({ path, start, end, score }) => `${path} ${start}-${end} ${score}`);
+const withScores = (moments: Moment[]) =>
+  moments.map(({ path, start, end, score }) => `${path} ${start}-${end} ${score}`);
 async function idOfRows(folder: string, name: string): Promise<string> {
   const { videoId } = await import("#lib/serve/video_ids.js");
   const index = await FeatureIndex.open(folder);
@@ -261,7 +262,10 @@ test("what cannot be served is refused at once, in a sentence", async () => {
   await refused(serve([]), /^index: expected at least one/);
   await refused(serve([example.index], { host: "0.0.0.0" }), /^host: 0\.0\.0\.0 can be reached from other machines/);
   await refused(serve([example.index], { host: "0.0.0.0", token: "short" }), /^token: expected at least 16/);
-  await refused(serve([example.index], { host: "203.0.113.7", token: "0123456789abcdef" }), /no address of this machine/);
+  await refused(
+    serve([example.index], { host: "203.0.113.7", token: "0123456789abcdef" }),
+    /no address of this machine/,
+  );
   await refused(serve([example.index], { videos: [join(root, "none")] }), /^videos: .* is not a folder/);
 });
 

@@ -87,7 +87,10 @@ test("the server answers under its own names only, so that a foreign name cannot
     for (const path of ["/api/indexes", "/health", "/", `/api/search?q=${encodeURIComponent(RING)}`]) {
       if (path === "/" && expected === 200) continue;
       const { status, body } = await ask(`GET ${path}`, ...headers);
-      assert.ok(status === expected || (expected >= 400 && (status === 400 || status === 403)), `${headers}: ${status}`);
+      assert.ok(
+        status === expected || (expected >= 400 && (status === 400 || status === 403)),
+        `${headers}: ${status}`,
+      );
       if (expected >= 400) assert.not.match(body.toString(), /"moments"|"indexes"/);
     }
   }
@@ -113,7 +116,12 @@ test("pages of other sites cannot read, and no answer allows them to", async () 
       assert.is((await ask(`GET ${path}`, host(), ...headers)).status, 403, `${path} ${headers}`);
   }
   assert.is((await ask("OPTIONS /api/search", host(), "Origin: http://evil.example")).status, 405);
-  for (const headers of [[], [`Origin: http://127.0.0.1:${port}`], ["Sec-Fetch-Site: same-origin"], ["Sec-Fetch-Site: none"]]) {
+  for (const headers of [
+    [],
+    [`Origin: http://127.0.0.1:${port}`],
+    ["Sec-Fetch-Site: same-origin"],
+    ["Sec-Fetch-Site: none"],
+  ]) {
     const answer = await ask("GET /api/indexes", host(), ...headers);
     assert.is(answer.status, 200, String(headers));
     assert.not.match(answer.head, /access-control/);
@@ -240,12 +248,14 @@ test("2,000 random requests: none fails, none finds the secret", async () => {
       () => encodeURIComponent(bytes.toString("latin1")),
       () => bytes.toString("latin1").replace(/[\r\n\0 ]/g, "%"),
       () => bytes.toString("hex").replace(/../g, "%$&"),
-      () => pick(["..", "%2e%2e%2f", "%00", "%", "__proto__", "-1", "1e309", "NaN", "null", "[]", "{}", "%F0%9F%98%80"]),
+      () =>
+        pick(["..", "%2e%2e%2f", "%00", "%", "__proto__", "-1", "1e309", "NaN", "null", "[]", "{}", "%F0%9F%98%80"]),
     ])();
   };
   const names = "q not like index path threshold group merge timeline limit offset token x".split(" ");
   const values: Record<string, () => string> = {
-    q: () => encodeURIComponent(pick([STAR, RING, SQUARE, "", "zeppelin", "a ".repeat(int(600)), "\u{1f600} ʼn \u202e"])),
+    q: () =>
+      encodeURIComponent(pick([STAR, RING, SQUARE, "", "zeppelin", "a ".repeat(int(600)), "\u{1f600} ʼn \u202e"])),
     not: () => encodeURIComponent(pick([STAR, RING])),
     like: () => `${pick([video, junk()])}@${pick(["0", "4.5", "999999999", "-1", junk()])}`,
     index: () => pick(["index", junk()]),
@@ -257,11 +267,14 @@ test("2,000 random requests: none fails, none finds the secret", async () => {
     offset: () => String(int(12_000)),
   };
   const query = () =>
-    Array.from({ length: int(6) }, () => pick(names)).map((name) => `${name}=${int(8) ? (values[name] ?? junk)() : junk()}`);
+    Array.from({ length: int(6) }, () => pick(names)).map(
+      (name) => `${name}=${int(8) ? (values[name] ?? junk)() : junk()}`,
+    );
   const path = () =>
     pick([
       () => `/api/search?q=${values.q()}&${query().join("&")}`,
       () => `/api/search?${query().join("&")}`,
+      () => `/videos/${video}`,
       () => `/videos/${pick([video, junk(), `${junk()}/${junk()}`])}`,
       () => `/page/${junk()}`,
       () => `/${junk()}?${query().join("&")}`,

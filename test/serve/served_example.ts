@@ -66,7 +66,11 @@ export async function writeExample(folder: string): Promise<Example> {
 /** A running server with calls that read its JSON. The type of an answer is up to the caller. */
 export async function served(folders: readonly string[], options: ServeOptions = {}) {
   const log: Record<string, unknown>[] = [];
-  const server: SearchServer = await serveIndexes(folders, { port: 0, log: (event) => void log.push(event), ...options });
+  const server: SearchServer = await serveIndexes(folders, {
+    port: 0,
+    log: (event) => void log.push(event),
+    ...options,
+  });
   const get = (path: string, init?: RequestInit) => fetch(new URL(path, server.url), { redirect: "manual", ...init });
   // eslint-disable-next-line @typescript-eslint/no-explicit-any
   const json = async (path: string, init?: RequestInit): Promise<any> => (await get(path, init)).json();

@@ -184,7 +184,10 @@ test("a file that is away for a time is found when it is back", async () => {
   renameSync(path, `${path}.away`);
   const away = await server.get(`/videos/${ids["c.mp4"]}`);
   assert.is(away.status, 404);
-  assert.match(((await away.json()) as { error: { message: string } }).error.message, /not where the index says: see --videos/);
+  assert.match(
+    ((await away.json()) as { error: { message: string } }).error.message,
+    /not where the index says: see --videos/,
+  );
   renameSync(`${path}.away`, path);
   assert.is((await server.get(`/videos/${ids["c.mp4"]}`)).status, 200);
 });
