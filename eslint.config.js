@@ -27,7 +27,17 @@ export default tseslint.config(
     files: ["lib/**/*.ts"],
     ignores: ["lib/serve/page/**"],
     rules: {
-      "no-restricted-globals": ["error", "document", "window", "self", "location", "history", "name", "status", "event"],
+      "no-restricted-globals": [
+        "error",
+        "document",
+        "window",
+        "self",
+        "location",
+        "history",
+        "name",
+        "status",
+        "event",
+      ],
     },
   },
   // CommonJS

@@ -50,7 +50,7 @@ const searchParameters = z.strictObject({
   threshold: z
     .string()
     .regex(/^[-+]?\d{1,20}(\.\d{1,20})?(e[-+]?\d{1,2})?$/i, "expected a number")
-    .transform(Number)
+    .transform((text) => Math.fround(Number(text))) // scores are float32
     .optional()
     .meta({ description: "Only moments with at least this score" }),
   group: z.enum(["video"]).optional().meta({ description: "video: one result for each video, with its moments" }),

@@ -146,16 +146,8 @@ async function answer(
   parameters: SearchParameters,
   signal: AbortSignal,
 ): Promise<SearchAnswer> {
-  const { offset, limit, threshold = Number.NEGATIVE_INFINITY, group, merge, timeline } = parameters;
-  const wanted = offset + limit + 1;
-  let [results, truncated]: [Found[], boolean] = [[], false];
-  for (let asked = FIRST_ROWS; ; asked *= 4) {
-    const { windows, all } = await ranked(opened, query, parameters, asked, signal);
-    results = group ? bestOfVideos(windows) : merge ? mergeOverlapping(windows) : windows;
-    if (results.length >= wanted || all) break;
-    truncated = asked >= MAX_ROWS;
-    if (truncated) break;
-  }
+  const { offset, limit, threshold = Number.NEGATIVE_INFINITY, group, timeline } = parameters;
+  const { results, truncated } = await find(opened, query, parameters, offset + limit + 1, signal);
   const page = results.slice(offset, offset + limit);
   const lines = new Map<string, { line: TimeLineResult; moments: MomentResult[] }>();
   if (timeline || group) {
@@ -186,6 +178,23 @@ async function answer(
     more: results.length > offset + limit,
     truncated,
   };
+}
+
+/** At least `wanted` results if there are as many: more rows are asked for until there are enough of them. */
+async function find(
+  opened: readonly Opened[],
+  query: Query,
+  parameters: SearchParameters,
+  wanted: number,
+  signal: AbortSignal,
+): Promise<{ results: Found[]; truncated: boolean }> {
+  const { group, merge } = parameters;
+  for (let asked = FIRST_ROWS; ; asked *= 4) {
+    const { windows, all } = await ranked(opened, query, parameters, asked, signal);
+    const results = group ? bestOfVideos(windows) : merge ? mergeOverlapping(windows) : windows;
+    if (results.length >= wanted || all) return { results, truncated: false };
+    if (asked >= MAX_ROWS) return { results, truncated: true };
+  }
 }
 
 /** The best windows of all indexes, best first, and whether these are all that can be results. */
@@ -226,6 +235,12 @@ function bestOfVideos(windows: readonly Found[]): Found[] {
 
 const idOf = (index: FeatureIndex, video: string): string => videoId(index.manifest.id, video);
 
-/** Scores are float32; more digits would say nothing. */
-const short = (score: number): number => Number(score.toPrecision(7));
+/** The shortest number that is the same float32, so that a score that was read is also a threshold. */
+function short(score: number): number {
+  for (let digits = 6; digits < 9; digits++) {
+    const value = Number(score.toPrecision(digits));
+    if (Math.fround(value) === score) return value;
+  }
+  return Number(score.toPrecision(9));
+}
 const rounded = <T extends { score: number }>(span: T): T => ({ ...span, score: short(span.score) });

@@ -6,6 +6,8 @@ import { namesById } from "./video_ids.js";
 
 /** Milliseconds between two looks at the files of an index. */
 const LOOK_EVERY = 1000;
+/** Milliseconds until files that could not be opened are tried again. */
+const RETRY_AFTER = 30_000;
 
 /** An opened state of an index, and the number of requests that use it. */
 interface State {
@@ -97,14 +99,14 @@ export class ServedIndex {
       old.retired = true;
       closeUnused(old);
       this.problem = undefined;
+      this.#stamp = stamp;
       this.options.onReload?.(this.name, undefined);
     } catch (error) {
       index?.dispose();
       this.problem = "the files of this index changed and cannot be opened; the state before is served";
+      this.#looked = Date.now() + RETRY_AFTER - LOOK_EVERY;
       this.options.onReload?.(this.name, error);
     }
-    // also after a failure: the same files are not tried again
-    this.#stamp = stamp;
   }
 
   dispose(): void {

@@ -36,36 +36,34 @@ export class VideoFiles {
    */
   async open(name: string, names: () => readonly string[]): Promise<VideoFile | undefined> {
     if (name.includes("\0")) return undefined;
-    for (const path of this.#candidates(name, names)) {
+    const own = isAbsolute(name) ? await openInside(name, this.roots) : undefined;
+    if (own) return own;
+    for (const { path, end } of this.#moved(name)) {
       const file = await openInside(path, this.roots);
-      if (file) return file;
+      if (!file) continue;
+      if (isEndOfOne(end, names())) return file;
+      await file.handle.close();
     }
     return undefined;
   }
 
-  *#candidates(name: string, names: () => readonly string[]): Generator<string> {
-    if (isAbsolute(name)) yield name;
+  /** Places of a video that moved: the end of its path is the same below a folder; the longest end comes first. */
+  *#moved(name: string): Generator<{ path: string; end: string }> {
     const parts = name.split(/[\\/]+/).filter((part) => part !== "" && part !== ".");
     if (parts.includes("..") || name.includes("://")) return;
-    // videos that moved: the end of the path is the same below the folder, the longest one first
-    for (let first = 0; first < parts.length && this.roots.length > 0; first++) {
+    for (let first = 0; first < parts.length; first++) {
       const end = parts.slice(first);
-      for (const root of this.roots) {
-        const path = join(root, ...end);
-        if (path === name) continue;
-        yield* isEndOfOne(end, names) ? [path] : [];
-      }
+      for (const root of this.roots) yield { path: join(root, ...end), end: end.join("/") };
     }
   }
 }
 
-/** Whether only one video of an index ends with these parts of a path: two videos must not share a file. */
-function isEndOfOne(end: readonly string[], names: () => readonly string[]): boolean {
-  const text = end.join("/");
+/** Whether only one video of an index ends with this part of a path: two videos must not share a file. */
+function isEndOfOne(end: string, names: readonly string[]): boolean {
   let count = 0;
-  for (const name of names()) {
-    const other = name.replaceAll("\\", "/");
-    if (other === text || other.endsWith(`/${text}`)) count++;
+  for (const name of names) {
+    const other = name.includes("\\") ? name.replaceAll("\\", "/") : name;
+    if (other.endsWith(end) && (other.length === end.length || other[other.length - end.length - 1] === "/")) count++;
     if (count > 1) return false;
   }
   return true;

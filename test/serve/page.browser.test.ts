@@ -7,7 +7,7 @@ import * as assert from "uvu/assert";
 import { makeVideo } from "../../scripts/make_samples.mjs";
 import { BrowserPage, CHROMIUM, NO_CHROMIUM } from "../support/chromium.js";
 import { temporaryFolder } from "../support/temporary_folder.js";
-import { RING, served, type Served, SQUARE, STAR, writeIndex } from "./served_example.js";
+import { CRESCENT, served, type Served, SQUARE, STAR, writeIndex } from "./served_example.js";
 
 const test = suite("serve: the page in a browser");
 const root = temporaryFolder("serve-page");
@@ -29,10 +29,10 @@ test.before(async () => {
     await makeVideo(join(videos, name), { ...webm, seed: i });
   writeFileSync(join(videos, "broken.mp4"), "no video");
   await writeIndex(join(root, "index"), {
-    [join(videos, "a.webm")]: [[RING, 0, 4], [STAR, 3, 7], [SQUARE, 8, 12]], // prettier-ignore
-    [join(videos, "b.webm")]: [[SQUARE, 0, 4], [RING, 4, 8], [STAR, 8, 12]], // prettier-ignore
+    [join(videos, "a.webm")]: [[CRESCENT, 0, 4], [STAR, 3, 7], [SQUARE, 8, 12]], // prettier-ignore
+    [join(videos, "b.webm")]: [[SQUARE, 0, 4], [CRESCENT, 4, 8], [STAR, 8, 12]], // prettier-ignore
     [join(videos, EVIL)]: [[SQUARE, 0, 4], [SQUARE, 6, 10]], // prettier-ignore
-    [join(videos, "broken.mp4")]: [[RING, 0, 4]],
+    [join(videos, "broken.mp4")]: [[CRESCENT, 0, 4]],
   });
   await writeIndex(join(root, "more", "index"), { "elsewhere.mp4": [[STAR, 0, 4]] });
   server = await served([join(root, "index"), join(root, "more", "index")], { videos: [videos] });
@@ -178,7 +178,7 @@ inBrowser("names are shown as text, and a video that cannot be played says so", 
   );
   assert.is(await page.evaluate("document.querySelectorAll('#results img, main script').length"), 0);
   assert.equal(errors(), []);
-  await page.go(`${server.url}?q=${encodeURIComponent(RING)}&path=broken`);
+  await page.go(`${server.url}?q=${encodeURIComponent(CRESCENT)}&path=broken`);
   await page.until("document.querySelector('#results .player .problem:not([hidden])')");
 });
 
@@ -191,7 +191,7 @@ inBrowser("at a width of 390 pixels nothing is cut off, in light and in dark", a
   });
   for (const value of ["light", "dark"]) {
     await page.send("Emulation.setEmulatedMedia", { features: [{ name: "prefers-color-scheme", value }] });
-    await page.go(`${server.url}?q=${encodeURIComponent(STAR)}&not=${encodeURIComponent(RING)}`);
+    await page.go(`${server.url}?q=${encodeURIComponent(STAR)}&not=${encodeURIComponent(CRESCENT)}`);
     await page.until(`${results} > 2`);
     assert.is(await page.evaluate("document.documentElement.scrollWidth"), 390);
     const small = await page.evaluate(

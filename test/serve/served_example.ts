@@ -7,7 +7,7 @@ import { type SearchServer, serveIndexes, type ServeOptions } from "#lib/serve/s
 import { SHAPES_MODEL } from "../../shapes/model.js";
 
 export const STAR = "a small red star moves left";
-export const RING = "a large blue ring spins clockwise";
+export const CRESCENT = "a large blue crescent spins clockwise";
 export const SQUARE = "a green square appears";
 
 /** Windows of a video: the sentence that each one shows, and its span. */
@@ -48,7 +48,7 @@ export async function writeExample(folder: string): Promise<Example> {
   for (const name of ["a.mp4", "b.webm", "more/c.mp4"]) writeFileSync(join(videos, name), fileBytes(1000));
   await writeIndex(index, {
     [join(videos, "a.mp4")]: [
-      [RING, 0, 4],
+      [CRESCENT, 0, 4],
       [STAR, 2, 6],
       [STAR, 4, 8],
       [SQUARE, 6, 10],
@@ -58,7 +58,7 @@ export async function writeExample(folder: string): Promise<Example> {
       [SQUARE, 0, 4],
       [STAR, 4, 8],
     ],
-    [join(videos, "more/c.mp4")]: [[RING, 0, 4]],
+    [join(videos, "more/c.mp4")]: [[CRESCENT, 0, 4]],
   });
   return { folder, index, videos };
 }

@@ -5,7 +5,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { byteRange } from "#lib/serve/byte_range.js";
 import { temporaryFolder } from "../support/temporary_folder.js";
-import { type Example, fileBytes, RING, served, type Served, writeExample, writeIndex } from "./served_example.js";
+import { type Example, fileBytes, CRESCENT, served, type Served, writeExample, writeIndex } from "./served_example.js";
 
 const test = suite("serve: videos");
 const root = temporaryFolder("serve-videos");
@@ -14,7 +14,7 @@ let server: Served;
 let ids: Record<string, string>;
 
 async function idsOf(of: Served): Promise<Record<string, string>> {
-  const { videos } = await of.search({ q: RING, group: "video" });
+  const { videos } = await of.search({ q: CRESCENT, group: "video" });
   return Object.fromEntries(videos.map(({ path, video }: Record<string, string>) => [basename(path), video]));
 }
 
@@ -134,11 +134,11 @@ test("only files that the index names, with the ending of a video, are opened; l
     "/proc/self/environ",
     join(root, "none.mp4"),
   ];
-  await writeIndex(join(root, "linked"), Object.fromEntries(names.map((name) => [name, [[RING, 0, 1] as const]])));
+  await writeIndex(join(root, "linked"), Object.fromEntries(names.map((name) => [name, [[CRESCENT, 0, 1] as const]])));
   const readable = async (videos?: string[]) => {
     const linked = await served([join(root, "linked")], { videos });
     try {
-      const { videos: found } = await linked.search({ q: RING, group: "video", limit: "50" });
+      const { videos: found } = await linked.search({ q: CRESCENT, group: "video", limit: "50" });
       assert.is(found.length, names.length);
       const opened: string[] = [];
       for (const { video, path } of found) {
@@ -162,12 +162,12 @@ test("videos that moved are found by the end of their paths, unless two have the
   const old = join(root, "old");
   const moved = join(root, "moved");
   const names = [join(old, "x", "1.mp4"), join(old, "y", "1.mp4"), join(old, "y", "2.mp4")];
-  await writeIndex(join(root, "far"), Object.fromEntries(names.map((name) => [name, [[RING, 0, 1] as const]])));
+  await writeIndex(join(root, "far"), Object.fromEntries(names.map((name) => [name, [[CRESCENT, 0, 1] as const]])));
   mkdirSync(join(moved, "x"), { recursive: true });
   for (const name of ["x/1.mp4", "1.mp4", "2.mp4"]) writeFileSync(join(moved, name), name);
   const far = await served([join(root, "far")], { videos: [moved] });
   try {
-    const { videos } = await far.search({ q: RING, group: "video" });
+    const { videos } = await far.search({ q: CRESCENT, group: "video" });
     const texts: Record<string, string> = {};
     for (const { video, path } of videos) {
       const answer = await far.get(`/videos/${video}`);
