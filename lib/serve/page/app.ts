@@ -14,11 +14,19 @@ const field = (name: string) => form.elements.namedItem(name) as HTMLInputElemen
 let state = readState(location.search);
 let running: AbortController | undefined;
 
-async function getJson<T>(path: string, signal?: AbortSignal): Promise<T> {
-  const answer = await fetch(path, { signal: signal ?? null, headers: { Accept: "application/json" } });
-  const value = await answer.json();
-  if (!answer.ok) throw new Error(value?.error?.message ?? `the server answered ${answer.status}`);
-  return value as T;
+/** The JSON of a request, or a sentence that says why there is none. */
+type Answer<T> = { value: T } | { problem: string };
+
+/** Rejects with the reason of the signal only. */
+async function getJson<T>(path: string, signal?: AbortSignal): Promise<Answer<T>> {
+  try {
+    const answer = await fetch(path, { signal: signal ?? null, headers: { Accept: "application/json" } });
+    const value = await answer.json();
+    return answer.ok ? { value } : { problem: value?.error?.message ?? `the server answered ${answer.status}` };
+  } catch {
+    signal?.throwIfAborted();
+    return { problem: "the server does not answer" };
+  }
 }
 
 /** Shows a state: its fields, and the answer to it. */
@@ -37,24 +45,23 @@ async function show(): Promise<void> {
   for (const button of [previous, next]) button.hidden = true;
   if (request === undefined) {
     results.replaceChildren();
+    results.removeAttribute("aria-busy");
     status.textContent = "";
     return;
   }
   results.setAttribute("aria-busy", "true");
-  try {
-    const answer = await getJson<SearchAnswer>(request, own.signal);
-    if (own.signal.aborted) return;
-    results.replaceChildren(...resultItems(answer, state));
-    status.replaceChildren(...statusLines(answer));
-    previous.hidden = state.page === 0;
-    next.hidden = !answer.more;
-  } catch (error) {
-    if (own.signal.aborted) return;
+  const answer = await getJson<SearchAnswer>(request, own.signal).catch(() => undefined);
+  if (answer === undefined || own.signal.aborted) return; // another search has taken its place
+  results.removeAttribute("aria-busy");
+  if ("problem" in answer) {
     results.replaceChildren();
-    status.replaceChildren(html("p", { class: "problem" }, `The search failed: ${(error as Error).message}.`));
-  } finally {
-    if (running === own) results.removeAttribute("aria-busy");
+    status.replaceChildren(html("p", { class: "problem" }, `The search failed: ${answer.problem}.`));
+    return;
   }
+  results.replaceChildren(...resultItems(answer.value, state));
+  status.replaceChildren(...statusLines(answer.value));
+  previous.hidden = state.page === 0;
+  next.hidden = !answer.value.more;
 }
 
 function statusLines({ moments, videos, unknown, more, truncated }: SearchAnswer): HTMLElement[] {
@@ -116,11 +123,11 @@ addEventListener("keydown", (event) => {
 
 /** Lets the user choose among several indexes. */
 async function offerIndexes(): Promise<void> {
-  const { indexes } = await getJson<IndexesAnswer>("/api/indexes");
-  const [rows, videos] = [
-    indexes.reduce((n, index) => n + index.rows, 0),
-    indexes.reduce((n, index) => n + index.videos, 0),
-  ];
+  const answer = await getJson<IndexesAnswer>("/api/indexes");
+  if ("problem" in answer) return; // the search says the same
+  const { indexes } = answer.value;
+  const sum = (count: (index: (typeof indexes)[number]) => number) => indexes.reduce((n, index) => n + count(index), 0);
+  const [videos, rows] = [sum((index) => index.videos), sum((index) => index.rows)];
   byId("facts").textContent = `${videos} ${videos === 1 ? "video" : "videos"}, ${rows} windows`;
   if (indexes.length < 2) return;
   const boxes = indexes.map(({ name, model }) =>
@@ -131,9 +138,5 @@ async function offerIndexes(): Promise<void> {
   );
 }
 
-try {
-  await offerIndexes();
-} catch (error) {
-  status.replaceChildren(html("p", { class: "problem" }, `The server does not answer: ${(error as Error).message}.`));
-}
+await offerIndexes();
 await show();
