@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { type ServeOptions, serveIndexes } from "../serve/serve.js";
+import { serveIndexes } from "../serve/serve.js";
+import type { ServeOptions } from "../serve/serve_options.js";
 import { onInterrupt } from "./interrupt.js";
 import { collect, positive, whole } from "./options.js";
 

@@ -2,9 +2,9 @@ import { z } from "zod";
 import { RequestError } from "./request_error.js";
 
 /** Characters of a sentence, and of a part of a path. */
-export const MAX_TEXT = 1000;
-export const MAX_LIMIT = 200;
-export const MAX_OFFSET = 10_000;
+const MAX_TEXT = 1000;
+const MAX_LIMIT = 200;
+const MAX_OFFSET = 10_000;
 
 const sentence = (description: string) =>
   z

@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { FeatureIndex } from "#lib/features/feature_index.js";
 import { videoClipTextEncoder } from "#lib/features/index_text_encoder.js";
 import { VideoClip } from "#lib/models/videoclip/videoclip.js";
-import { type SearchServer, serveIndexes, type ServeOptions } from "#lib/serve/serve.js";
+import { serveIndexes } from "#lib/serve/serve.js";
+import type { SearchServer, ServeOptions } from "#lib/serve/serve_options.js";
 import { SHAPES_MODEL } from "../../shapes/model.js";
 
 export const STAR = "a small red star moves left";
