@@ -153,10 +153,10 @@ async function answer(
   if (timeline || group) {
     for (const { source, index, video } of bestOfVideos(page)) {
       const { spans, scores } = await source.similarityOverTime(query.vector, video, { signal });
-      const about = { index, video: idOf(source, video), path: video };
-      const line = { video: about.video, parts: timeLine(spans, scores, BINS).map(rounded) };
+      const place = { index, video: idOf(source, video), path: video };
+      const line = { video: place.video, parts: timeLine(spans, scores, BINS).map(rounded) };
       const moments = momentsOf(spans, scores, threshold).slice(0, MOMENTS);
-      lines.set(about.video, { line, moments: moments.map((moment) => ({ ...about, ...rounded(moment) })) });
+      lines.set(place.video, { line, moments: moments.map((moment) => ({ ...place, ...rounded(moment) })) });
     }
   }
   const groups: GroupResult[] = page.map(({ source, index, video, score }) => {

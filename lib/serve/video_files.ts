@@ -3,7 +3,7 @@ import { type FileHandle, open, realpath } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, resolve, sep } from "node:path";
 import { endingOf, isVideoName } from "../base/media_names.js";
 
-/** An open video. Whoever receives it closes it. */
+/** An open video, which the caller closes. */
 export interface VideoFile {
   handle: FileHandle;
   facts: Stats;

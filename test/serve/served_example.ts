@@ -33,7 +33,7 @@ export async function writeIndex(folder: string, videos: Record<string, Windows>
   }
 }
 
-/** Bytes of an example file: their positions, so that every part of it can be told from the others. */
+/** Bytes of an example file: their positions, so that every part of it differs from the others. */
 export const fileBytes = (size: number): Buffer => Buffer.from(Uint8Array.from({ length: size }, (_, i) => i * 7));
 
 export interface Example {
