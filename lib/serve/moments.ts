@@ -13,7 +13,8 @@ export interface Candidate extends Span {
   video: string;
 }
 
-const overlaps = (a: { start: number; end: number }, b: { start: number; end: number }): boolean =>
+/** Whether two spans have a time in common. */
+export const overlaps = (a: { start: number; end: number }, b: { start: number; end: number }): boolean =>
   a.start < b.end && b.start < a.end;
 
 /**
@@ -58,15 +59,19 @@ export function timeLine(spans: readonly { start: number; end: number }[], score
   return parts;
 }
 
-/** The moments of one video from the scores of all its windows: overlapping ones merged, best first. */
+/**
+ * The moments of one video from the scores of all its windows: overlapping ones merged, best first.
+ * @param except a span whose windows are left out
+ */
 export function momentsOf(
   spans: readonly { start: number; end: number }[],
   scores: Float32Array,
   threshold: number,
+  except?: { start: number; end: number },
 ): Span[] {
   const ranked = spans
     .map(({ start, end }, i) => ({ start, end, score: scores[i], index: "", video: "" }))
-    .filter(({ score }) => score >= threshold)
+    .filter((window) => window.score >= threshold && !(except && overlaps(window, except)))
     .sort((a, b) => b.score - a.score);
   return mergeOverlapping(ranked).map(({ start, end, score }) => ({ start, end, score }));
 }

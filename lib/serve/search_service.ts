@@ -1,5 +1,5 @@
 import type { FeatureIndex } from "../features/feature_index.js";
-import { mergeOverlapping, momentsOf, rankTogether, timeLine } from "./moments.js";
+import { mergeOverlapping, momentsOf, overlaps, rankTogether, timeLine } from "./moments.js";
 import { readLike, type SearchParameters } from "./parameters.js";
 import { RequestError } from "./request_error.js";
 import type { GroupResult, MomentResult, SearchAnswer, TimeLineResult } from "./answers.js";
@@ -155,7 +155,8 @@ async function answer(
       const { spans, scores } = await source.similarityOverTime(query.vector, video, { signal });
       const place = { index, video: idOf(source, video), path: video };
       const line = { video: place.video, parts: timeLine(spans, scores, BINS).map(rounded) };
-      const moments = momentsOf(spans, scores, threshold).slice(0, MOMENTS);
+      const own = query.example?.index === index && query.example.video === video ? query.example : undefined;
+      const moments = momentsOf(spans, scores, threshold, own).slice(0, MOMENTS);
       lines.set(place.video, { line, moments: moments.map((moment) => ({ ...place, ...rounded(moment) })) });
     }
   }
@@ -217,8 +218,8 @@ async function ranked(
     if (hits.length === top) floor = Math.max(floor, hits[top - 1].score);
     lists.push(hits.map((hit) => ({ ...hit, index: served.name, source: index })));
   }
-  const isExample = ({ index, video, start, end }: Found) =>
-    example && index === example.index && video === example.video && start < example.end && example.start < end;
+  const isExample = (window: Found) =>
+    example && window.index === example.index && window.video === example.video && overlaps(window, example);
   const windows = rankTogether(lists).filter(
     (window) => window.score >= floor && window.score >= threshold && !isExample(window),
   );

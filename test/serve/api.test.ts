@@ -132,6 +132,9 @@ test("a moment finds what is like it, and not itself", async () => {
   const like = await server.search({ like: `${video}@4.1` });
   assert.equal(places(like.moments.slice(0, 2)), ["a.mp4 8-12", "b.webm 4-8"]);
   assert.not(places(like.moments).includes("a.mp4 2-6"));
+  const grouped = await server.search({ like: `${video}@4.1`, group: "video" });
+  assert.equal(places(grouped.videos[0].moments).slice(0, 1), ["a.mp4 8-12"]);
+  assert.not(places(grouped.videos[0].moments).includes("a.mp4 2-6"));
   const unknown = await server.get(`/api/search?like=${"A".repeat(22)}@1`);
   assert.is(unknown.status, 404);
 });
