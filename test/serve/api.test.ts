@@ -5,7 +5,10 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { FeatureIndex } from "#lib/features/feature_index.js";
 import { searchText } from "#lib/features/search_text.js";
+import { videoClipTextEncoder } from "#lib/features/index_text_encoder.js";
+import { VideoClip } from "#lib/models/videoclip/videoclip.js";
 import { serveIndexes } from "#lib/serve/serve.js";
+import { SHAPES_MODEL } from "../../shapes/model.js";
 import { refused } from "../support/errors.js";
 import { temporaryFolder } from "../support/temporary_folder.js";
 import {
@@ -219,6 +222,43 @@ async function idOfRows(folder: string, name: string): Promise<string> {
     index.dispose();
   }
 }
+
+test("pages of large indexes are in the order of the scores of all of them", async () => {
+  const model = await VideoClip.load(SHAPES_MODEL, { device: "cpu" });
+  const text = videoClipTextEncoder(model, SHAPES_MODEL);
+  const { data: star } = await text.encode([STAR]);
+  // 1,000 windows in one index score higher than the 300 of the other one, apart from the first
+  const write = async (folder: string, scales: number[]) => {
+    const index = await FeatureIndex.create(folder, { dim: text.dim, dtype: "f32", text: text.info });
+    const rows = Float32Array.from(scales.flatMap((scale) => Array.from(star, (value) => value * scale)));
+    await index.append([{ video: "v.mp4", rows, spans: scales.map((_, i) => [i, i + 1] as const) }]);
+    index.dispose();
+  };
+  const steps = (count: number, first: number) => Array.from({ length: count }, (_, i) => first - i / 4000);
+  await write(join(root, "high"), steps(1000, 1));
+  await write(join(root, "low"), [2, ...steps(300, 0.5)]);
+  model.dispose();
+  const both = await served([join(root, "high"), join(root, "low")]);
+  try {
+    for (const merge of ["true", "false"]) {
+      const found: Moment[] = [];
+      for (let offset = 0, more = true; more; offset += 200) {
+        const page = await both.search({ q: STAR, limit: "200", offset: String(offset), merge });
+        assert.is(page.truncated, false);
+        found.push(...page.moments);
+        more = page.more;
+      }
+      assert.equal(
+        found.map(({ index, start }) => `${index} ${start}`),
+        ["low 0", ...steps(1000, 1).map((_, i) => `high ${i}`), ...steps(300, 1).map((_, i) => `low ${i + 1}`)],
+      );
+    }
+    const { timelines } = await both.search({ q: STAR, timeline: "true", limit: "1", index: "high" });
+    assert.is(timelines[0].parts.length, 250, "at most 300 parts");
+  } finally {
+    await both.close();
+  }
+});
 
 test("an index that changes is opened again; one that breaks is served as it was", async () => {
   const folder = join(root, "growing");

@@ -147,6 +147,30 @@ inBrowser("filters, groups, indexes and examples", async () => {
   assert.is.not(await page.evaluate(firstName), first);
 });
 
+inBrowser("each moment of a video plays at its own time, and so does a click on the bars", async () => {
+  await page.go(`${server.url}?q=${encodeURIComponent(STAR)}&group=video&path=a.webm`);
+  await page.until("document.querySelectorAll('.play').length === 3");
+  const video = "document.querySelector('#results video')";
+  for (const [span, start] of [
+    ["0:08.0", 8],
+    ["0:00.0", 0],
+    ["0:03.0", 3],
+  ] as const) {
+    // prettier-ignore
+    await page.evaluate(`[...document.querySelectorAll('.play')].find((b) => b.textContent.includes('${span} to')).click()`);
+    await page.until(`!${video}.seeking && ${video}.currentTime >= ${start} && ${video}.currentTime < ${start + 3}`);
+    await page.evaluate(`${video}.pause()`);
+  }
+  await page.evaluate(`{
+    const chart = document.querySelector('.chart svg');
+    const { left, top, width } = chart.getBoundingClientRect();
+    chart.dispatchEvent(new MouseEvent('click', { clientX: left + width * 0.75, clientY: top + 5, bubbles: true }));
+  }`);
+  await page.until(`${video}.currentTime >= 9 && ${video}.currentTime < 11.5`);
+  await page.evaluate(`${video}.pause()`);
+  assert.equal(errors(), []);
+});
+
 inBrowser("all bars are on one scale with a line at zero", async () => {
   await page.go(`${server.url}?q=${encodeURIComponent(STAR)}&index=index`);
   await page.until(`${results} > 3`);
