@@ -149,15 +149,15 @@ inBrowser("filters, groups, indexes and examples", async () => {
 
 inBrowser("each moment of a video plays at its own time, and so does a click on the bars", async () => {
   await page.go(`${server.url}?q=${encodeURIComponent(STAR)}&group=video&path=a.webm`);
-  await page.until("document.querySelectorAll('.play').length === 3");
+  await page.until("document.querySelectorAll('.play').length === 2");
   const video = "document.querySelector('#results video')";
   for (const [span, start] of [
     ["0:08.0", 8],
-    ["0:00.0", 0],
     ["0:03.0", 3],
   ] as const) {
-    // prettier-ignore
-    await page.evaluate(`[...document.querySelectorAll('.play')].find((b) => b.textContent.includes('${span} to')).click()`);
+    await page.evaluate(
+      `[...document.querySelectorAll('.play')].find((b) => b.textContent.includes('${span} to')).click()`,
+    );
     await page.until(`!${video}.seeking && ${video}.currentTime >= ${start} && ${video}.currentTime < ${start + 3}`);
     await page.evaluate(`${video}.pause()`);
   }
