@@ -3,7 +3,7 @@
 // By default the files without a need run; `--full` runs all, `--need NEED` those of one need.
 import { spawn } from "node:child_process";
 import { readdirSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
+import { dirname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
@@ -47,6 +47,8 @@ const count = (output, label) =>
 let passed = 0;
 let failed = 0;
 let skipped = 0;
+/** Minutes by folder of test/. */
+const minutes = new Map();
 for (const file of files) {
   const started = Date.now();
   const { code, output } = await run(file);
@@ -57,10 +59,17 @@ for (const file of files) {
   failed += bad;
   skipped += count(output, "Skipped");
   const seconds = ((Date.now() - started) / 1000).toFixed(1);
+  const part = relative(join(root, "test"), file).split(sep)[0];
+  minutes.set(part, (minutes.get(part) ?? 0) + Number(seconds) / 60);
   process.stdout.write(`${bad > 0 ? "FAIL" : "ok  "} ${relative(root, file)}: ${good} passed, ${seconds} s\n`);
   for (const line of output.split("\n").filter((text) => /^\s*SKIP/.test(text)))
     process.stdout.write(`     ${line.trim()}\n`);
   if (bad > 0) process.stdout.write(`${output}\n`);
+}
+if (full) {
+  const sum = [...minutes.values()].reduce((a, b) => a + b, 0);
+  const parts = [...minutes].sort(([, a], [, b]) => b - a).map(([part, time]) => `${part} ${time.toFixed(1)}`);
+  process.stdout.write(`${sum.toFixed(1)} minutes: ${parts.join(", ")}\n`);
 }
 process.stdout.write(`${passed} passed, ${failed} failed, ${skipped} skipped\n`);
 process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
