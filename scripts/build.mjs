@@ -3,6 +3,9 @@
 //   --release  as it is published: no emulator, every GPU architecture; into build/release
 //   --cpu      without CUDA kernels (they are built where nvcc is found); VIDEOCLIP_CUDA=off says the same to every
 //              command that builds
+//   --target linux-arm64 | linux-arm64-clang
+//              the addon alone for another system, by the toolchain file of that name in native/toolchains, without CUDA
+//              kernels; into build/linux-arm64
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -12,15 +15,19 @@ import { writeDoors } from "./doors.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const quiet = process.argv.includes("--quiet");
-const nativeOnly = process.argv.includes("--native");
-const release = process.argv.includes("--release");
-const cpu = process.argv.includes("--cpu") || process.env.VIDEOCLIP_CUDA === "off";
+const target = process.argv.includes("--target") ? process.argv[process.argv.indexOf("--target") + 1] : undefined;
+const toolchain = `native/toolchains/${target}.cmake`;
+if (target !== undefined && !existsSync(join(root, toolchain))) fail(`--target ${target}: there is no ${toolchain}`);
+const nativeOnly = process.argv.includes("--native") || target !== undefined;
+const release = process.argv.includes("--release") || target !== undefined;
+const cpu = process.argv.includes("--cpu") || target !== undefined || process.env.VIDEOCLIP_CUDA === "off";
 const settings = [
   `-DVIDEOCLIP_EMULATOR=${release ? "OFF" : "ON"}`,
   `-DVIDEOCLIP_CUDA=${cpu ? "OFF" : "AUTO"}`,
   `-DVIDEOCLIP_CUDA_ARCHITECTURES=${release ? "all" : "80;90a"}`,
 ];
-const folder = release ? "build/release" : "build";
+if (target !== undefined) settings.push(`-DCMAKE_TOOLCHAIN_FILE=${join(root, toolchain)}`);
+const folder = target !== undefined ? `build/${target}` : release ? "build/release" : "build";
 
 function fail(message) {
   process.stderr.write(`${message}\n`);
@@ -59,7 +66,7 @@ if (!existsSync(join(root, "node_modules/node-addon-api"))) fail("The dependenci
 mkdirSync(join(root, folder), { recursive: true });
 
 const native = `${digest([...sources("native"), join(root, "CMakeLists.txt"), join(root, "scripts/join_kernels.mjs")])} ${settings.join(" ")}`;
-const stamp = release ? "release.sha256" : "native.sha256";
+const stamp = target !== undefined ? `${target}.sha256` : release ? "release.sha256" : "native.sha256";
 if (!unchanged(stamp, native, `${folder}/Release/videoclip.node`)) {
   const missing = [
     ["cmake", has("cmake")],

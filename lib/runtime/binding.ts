@@ -110,11 +110,12 @@ function prebuilt(): string {
   return `../../prebuilds/${process.platform}-${process.arch}/videoclip.napi${libc}.node`;
 }
 
-/** Paths at which the addon may be, the path in a clone first. */
+/** Paths at which the addon may be: in a clone, built for this system or by a cross compiler, and in the package. */
 function candidates(): string[] {
   const here: string | undefined = import.meta.url;
   if (here === undefined) return []; // a bundle in CommonJS format
-  const urls = ["../../build/Release/videoclip.node", prebuilt()].map((path) => new URL(path, here));
+  const crossBuilt = `../../build/${process.platform}-${process.arch}/Release/videoclip.node`;
+  const urls = ["../../build/Release/videoclip.node", crossBuilt, prebuilt()].map((path) => new URL(path, here));
   // Literal paths for every addon in the package, because webpack copies files and Next.js traces them by such
   // literals.
   if (process.platform === "linux" && process.arch === "x64")
