@@ -18,7 +18,7 @@ struct Largest<float> {
   static Vector zero() { return Vec{}; }
   static Vector load(const float* p, int64_t n) { return load_some(p, n); }
   static void store(float* p, Vector v, int64_t n) { store_some(p, v, n); }
-  static Vector of(Vector best, Vector x) { return (best >= x) | (best != best) ? best : x; }
+  static Vector of(Vector best, Vector x) { return ((best >= x) | (best != best)) ? best : x; }
 };
 
 template <>
