@@ -1,41 +1,59 @@
 // The one build step of a clone: the addon through cmake-js, then the TypeScript. Does nothing when nothing changed.
-//   --native   the addon alone
-//   --release  as it is published: no emulator, every GPU architecture; into build/release
-//   --cpu      without CUDA kernels (they are built where nvcc is found); VIDEOCLIP_CUDA=off says the same to every
-//              command that builds
-//   --target linux-arm64 | linux-arm64-clang
-//              the addon alone for another system, by the toolchain file of that name in native/toolchains, without CUDA
-//              kernels; into build/linux-arm64
-import { spawnSync } from "node:child_process";
+//   (nothing)        the CPU backend, and whatever an earlier build of this clone had
+//   --emulator       also the emulator of GPUs and of AMX, which tests need; never kernels by nvcc
+//   --cuda           also the CUDA kernels by nvcc, which take minutes; also with VIDEOCLIP_CUDA=on
+//   --full           all of these, the CUDA kernels where nvcc is found
+//   --cpu            no CUDA kernels, also if an earlier build had them; also with VIDEOCLIP_CUDA=off
+//   --native         the addon alone
+//   --release        as it is published: no emulator, every GPU architecture where nvcc is found; into build/release
+//   --target NAME    the addon alone for another system, by native/toolchains/NAME.cmake, as it is published without CUDA kernels;
+//                    into build/NAME
+import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { writeDoors } from "./doors.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
-const quiet = process.argv.includes("--quiet");
-const target = process.argv.includes("--target") ? process.argv[process.argv.indexOf("--target") + 1] : undefined;
-const toolchain = `native/toolchains/${target}.cmake`;
-if (target !== undefined && !existsSync(join(root, toolchain))) fail(`--target ${target}: there is no ${toolchain}`);
-const nativeOnly = process.argv.includes("--native") || target !== undefined;
-const release = process.argv.includes("--release") || target !== undefined;
-const cpu = process.argv.includes("--cpu") || target !== undefined || process.env.VIDEOCLIP_CUDA === "off";
+const has = (word) => process.argv.includes(`--${word}`);
+const quiet = has("quiet");
+const target = has("target") ? process.argv[process.argv.indexOf("--target") + 1] : undefined;
+const toolchain = join(root, `native/toolchains/${target}.cmake`);
+if (target !== undefined && !existsSync(toolchain)) fail(`--target ${target}: there is no ${toolchain}`);
+const release = has("release") || target !== undefined;
+const name = target ?? (release ? "release" : "native");
+const folder = name === "native" ? "build" : `build/${name}`;
+const wish = process.env.VIDEOCLIP_CUDA;
+const withoutCuda = has("cpu") || target !== undefined || wish === "off";
+const asksForCuda = !withoutCuda && (has("cuda") || wish === "on");
+const hasNvcc = !withoutCuda && runs("nvcc");
+const before = release ? "" : cacheOf(folder);
+const emulator = !release && (has("emulator") || has("full") || before.includes("VIDEOCLIP_EMULATOR:BOOL=ON"));
+const cuda = hasNvcc && (asksForCuda || release || has("full") || before.includes("VIDEOCLIP_CUDA:STRING=ON"));
 const settings = [
-  `-DVIDEOCLIP_EMULATOR=${release ? "OFF" : "ON"}`,
-  `-DVIDEOCLIP_CUDA=${cpu ? "OFF" : "AUTO"}`,
+  `-DVIDEOCLIP_EMULATOR=${emulator ? "ON" : "OFF"}`,
+  `-DVIDEOCLIP_CUDA=${cuda ? "ON" : "OFF"}`,
   `-DVIDEOCLIP_CUDA_ARCHITECTURES=${release ? "all" : "80;90a"}`,
+  ...(target === undefined ? [] : [`-DCMAKE_TOOLCHAIN_FILE=${toolchain}`]),
 ];
-if (target !== undefined) settings.push(`-DCMAKE_TOOLCHAIN_FILE=${join(root, toolchain)}`);
-const folder = target !== undefined ? `build/${target}` : release ? "build/release" : "build";
+const cmakeJs = join(root, "node_modules/cmake-js/bin/cmake-js");
+const options = ["--out", folder, ...settings.map((setting) => setting.replace("-D", "--CD"))];
 
 function fail(message) {
   process.stderr.write(`${message}\n`);
   process.exit(1);
 }
 
-function has(command) {
+function runs(command) {
   return spawnSync(command, ["--version"], { stdio: "ignore" }).status === 0;
+}
+
+/** The settings of an earlier build. */
+function cacheOf(folder) {
+  const path = join(root, folder, "CMakeCache.txt");
+  return existsSync(path) ? readFileSync(path, "utf8") : "";
 }
 
 function run(label, command, args) {
@@ -43,6 +61,32 @@ function run(label, command, args) {
   const result = spawnSync(command, args, { cwd: root, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
   if (result.status !== 0) fail(`${result.stdout}\n${result.stderr}\n${label}: failed`);
 }
+
+/** Builds a target, and shows how far it is: at a terminal in one line, otherwise now and then. */
+async function build(label, target) {
+  const words = ["build", "--parallel", String(availableParallelism()), "--target", target, ...options];
+  const child = spawn(process.execPath, [cmakeJs, ...words], { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
+  let output = "";
+  let shown = quiet ? Infinity : 0;
+  const show = (progress) => {
+    const isLine = process.stderr.isTTY;
+    if (Date.now() - shown < (isLine ? 200 : 20_000)) return;
+    shown = Date.now();
+    process.stderr.write(isLine ? `\r${label} ${progress} ` : `${label} ${progress}\n`);
+  };
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding("utf8").on("data", (text) => {
+      output += text;
+      const progress = /\[ *(\d+\/\d+|\d+%)\]/.exec(text)?.[1];
+      if (progress) show(progress.replace("/", " of "));
+    });
+  const status = await new Promise((resolve) => child.on("close", resolve));
+  if (!quiet && process.stderr.isTTY) process.stderr.write(`\r${label} ${status === 0 ? "done" : "failed"}      \n`);
+  if (status !== 0) fail(`${errorsOf(output)}\n${label}: failed`);
+}
+
+/** The end of a compiler's output, without the lines of files that were compiled. */
+const errorsOf = (output) => output.split("\n").filter((line) => !/^\[ *\d+(\/\d+|%)\] Building/.test(line)).slice(-200).join("\n"); // prettier-ignore
 
 function sources(folder) {
   return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
@@ -65,12 +109,16 @@ function unchanged(stamp, value, output) {
 if (!existsSync(join(root, "node_modules/node-addon-api"))) fail("The dependencies are missing. Run: npm ci");
 mkdirSync(join(root, folder), { recursive: true });
 
+if (asksForCuda && !hasNvcc)
+  fail("The CUDA kernels need nvcc (CUDA 13) on the path. Install the CUDA toolkit, or build without --cuda.");
 const native = `${digest([...sources("native"), join(root, "CMakeLists.txt"), join(root, "scripts/join_kernels.mjs")])} ${settings.join(" ")}`;
-const stamp = target !== undefined ? `${target}.sha256` : release ? "release.sha256" : "native.sha256";
-if (!unchanged(stamp, native, `${folder}/Release/videoclip.node`)) {
+const stamp = `${name}.sha256`;
+const isBuilt = unchanged(stamp, native, `${folder}/Release/videoclip.node`);
+const needsKernels = cuda && !has("emulator") && !unchanged(`gpu.${stamp}`, native, `${folder}/Release/videoclip.gpu`);
+if (!isBuilt || needsKernels) {
   const missing = [
-    ["cmake", has("cmake")],
-    ["a C++ compiler", has(process.env.CXX ?? "c++") || has("g++") || has("clang++")],
+    ["cmake", runs("cmake")],
+    ["a C++ compiler", runs(process.env.CXX ?? "c++") || runs("g++") || runs("clang++")],
   ].filter(([, found]) => !found);
   if (missing.length > 0) {
     const install =
@@ -79,16 +127,20 @@ if (!unchanged(stamp, native, `${folder}/Release/videoclip.node`)) {
         : "apt-get install -y cmake g++ make";
     fail(`Building the addon needs ${missing.map(([name]) => name).join(" and ")}. Install with: ${install}`);
   }
-  const cmakeJs = join(root, "node_modules/cmake-js/bin/cmake-js");
-  const cuda = settings[1].endsWith("AUTO") && has("nvcc");
-  const label = `Building the native addon (${cuda ? "about fifteen minutes on two cores" : "some minutes"})`;
-  const options = ["--out", folder, ...settings.map((setting) => setting.replace("-D", "--CD"))];
-  run(label, process.execPath, [cmakeJs, "configure", ...options]); // without "configure", compile keeps old settings
-  run("", process.execPath, [cmakeJs, "build", "--parallel", "2", ...options]);
+  run("", process.execPath, [cmakeJs, "configure", ...options]); // without "configure", compile keeps old settings
+}
+if (!isBuilt) {
+  const parts = ["the CPU backend", ...(emulator ? ["the emulator"] : []), ...(cuda ? ["the launches of GPU kernels"] : [])]; // prettier-ignore
+  await build(`Building the native addon (${parts.join(", ")}):`, "videoclip");
   writeFileSync(join(root, "build", stamp), native);
+}
+if (needsKernels) {
+  await build("Compiling the CUDA kernels by nvcc (some minutes):", "gpu_file");
+  writeFileSync(join(root, "build", `gpu.${stamp}`), native);
 }
 
 const lib = digest([...sources("lib"), join(root, "tsconfig.json")]);
+const nativeOnly = has("native") || target !== undefined;
 if (!nativeOnly && !unchanged("lib.sha256", lib, "dist/index.js")) {
   run("Compiling the TypeScript", process.execPath, [
     join(root, "node_modules/typescript/bin/tsc"),

@@ -13,7 +13,7 @@ if [ ! -d "$pack/dist/gpu" ]; then
   pack=$root/build/gpu-pack
   node=${node:-$(command -v node || echo node)}
   if [ -d "$root/node_modules/cmake-js" ] && command -v nvcc >/dev/null; then
-    "$node" "$root/scripts/build.mjs"
+    "$node" "$root/scripts/build.mjs" --cuda
     "$node" "$root/scripts/pack_gpu.mjs" --local
   fi
   [ -d "$pack/dist/gpu" ] || {

@@ -1,5 +1,5 @@
-// Extraction from a bucket beside extraction from a local folder, in turn, by the command line. The bucket is the tests' server in a
-// separate process, on the same machine.
+// Extraction from a bucket, and from a bucket to a bucket, beside extraction from a local folder to another, in turn, by the
+// command line. The bucket is the tests' server in a separate process, on the same machine.
 //   node scripts/build.mjs && node --import tsx bench/scale/storage.mjs FOLDER [--videos 100] [--seconds 8] [--runs 3] [--model s3d-tiny]
 import { spawn } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
@@ -48,25 +48,25 @@ async function compare() {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const env = JSON.parse(String(await new Promise((resolve) => server.stdout.once("data", resolve))));
-  const times = { local: [], bucket: [] };
+  const times = { local: [], bucket: [], both: [] };
   try {
     for (let run = 0; run < Number(values.runs); run++) {
       times.local.push(await extract(videos, {}));
       times.bucket.push(await extract("s3://videos/in/", env));
-      console.log(
-        `run ${run + 1}: local ${times.local.at(-1).toFixed(2)} s, bucket ${times.bucket.at(-1).toFixed(2)} s`,
-      );
+      times.both.push(await extract("s3://videos/in/", env, `s3://videos/out-${run}`));
+      const seconds = Object.entries(times).map(([name, list]) => `${name} ${list.at(-1).toFixed(2)} s`);
+      console.log(`run ${run + 1}: ${seconds.join(", ")}`);
     }
   } finally {
     server.kill();
   }
   const median = (list) => list.toSorted((a, b) => a - b)[list.length >> 1];
-  const [local, bucket] = [median(times.local), median(times.bucket)];
-  console.log(JSON.stringify({ videos: names.length, local, bucket, throughput: local / bucket }));
+  const [local, bucket, both] = [times.local, times.bucket, times.both].map(median);
+  const throughput = { bucket: local / bucket, both: local / both };
+  console.log(JSON.stringify({ videos: names.length, local, bucket, both, throughput }));
 }
 
-async function extract(input, env) {
-  const out = join(folder, "out");
+async function extract(input, env, out = join(folder, "out")) {
   rmSync(out, { recursive: true, force: true });
   const flags = ["--model", values.model, "--preset", values.preset, "--random-weights", "1", "--quiet", "--out", out];
   const begin = performance.now();

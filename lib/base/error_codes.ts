@@ -179,10 +179,11 @@ export const ERROR_CODES = {
   },
   ERR_RESULTS_DIFFER: {
     class: "VideoClipError",
-    meaning: "Two workers of a run made different features of the same video.",
+    meaning:
+      "Two workers of a run made different features of the same video, or an object of a bucket has the name of features and other content.",
     cause:
-      "The workers have processors whose instructions round differently, other versions of FFmpeg, or the video was changed during the run.",
-    cure: "The first result is kept. Run the workers of a run on machines of one kind, and look at the two parts of the manifest that the message names.",
+      "The workers have processors whose instructions round differently, other versions of FFmpeg, or the video was changed during the run. An object that no record names was written by another program, or by a run that was killed before the video changed.",
+    cure: "The first result is kept. Run the workers of a run on machines of one kind, and look at the two parts of the manifest that the message names. Delete the object, or give another `--out`.",
   },
   ERR_RUN: {
     class: "VideoClipError",

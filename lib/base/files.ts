@@ -174,10 +174,14 @@ export class DurableFile {
     writing(this.path, () => writeAll(this.#file!, bytesOf(content), position));
   }
 
+  /** All bytes that were written. */
+  content(): Buffer {
+    return readFileSync(this.#temporary);
+  }
+
   /** Whether the bytes from `position` to the last written one are these. */
   holds(bytes: Uint8Array, position: number): boolean {
-    const own = readFileSync(this.#temporary).subarray(position);
-    return own.equals(bytes);
+    return this.content().subarray(position).equals(bytes);
   }
 
   /** Syncs, renames and syncs the folder: afterwards the file is complete and durable. */

@@ -35,7 +35,7 @@ export function extractCommand(): Command {
       "<inputs...>",
       "files, folders, globs, lists (.csv, .tsv, .jsonl, .json with a path column; .txt), s3://bucket/prefix, https://...",
     )
-    .requiredOption("--out <dir>", "folder for the features");
+    .requiredOption("--out <dir>", "folder for the features, or s3://bucket/prefix");
   return withStorage(withComputing(withExtraction(command)))
     .option(
       "--shard <i/n>",

@@ -1,4 +1,5 @@
 import { InvalidArgumentError as InvalidOption } from "commander";
+import { isAddress } from "../base/addresses.js";
 import { InvalidArgumentError } from "../base/errors.js";
 import { checkExport, exportFeatures } from "../export/export_features.js";
 import { EXPORT_FORMATS, exportBeside, type ExportFormatName } from "../export/formats.js";
@@ -38,6 +39,10 @@ export function planExports({ out, format = [], shard, resume, retryFailed }: Fl
   if (shard !== undefined && format.length > 0) {
     const message =
       "--format: a shard is not the whole extraction; run videoclip features export when all shards are done";
+    throw new InvalidArgumentError(message, { argument: "format", received: format });
+  }
+  if (isAddress(out) && format.length > 0) {
+    const message = `--format: ${out} is not a folder of this machine; copy it to one when the extraction is complete, and run videoclip features export`;
     throw new InvalidArgumentError(message, { argument: "format", received: format });
   }
   const force = resume === true || retryFailed === true;

@@ -10,7 +10,11 @@ const KEPT = 100;
 export class FinishedVideos {
   #faults: { count: number; first: BrokenRecord[] } = { count: 0, first: [] };
 
-  constructor(readonly index: RecordIndex) {}
+  /** @param faultOf the reason why the features of a record cannot be used. Default: by their files */
+  constructor(
+    readonly index: RecordIndex,
+    private readonly faultOf = (record: ManifestRecord): string | undefined => featureFault(index.folder, record),
+  ) {}
 
   /** Number of videos that have a record. */
   get size(): number {
@@ -48,8 +52,13 @@ export class FinishedVideos {
     return false;
   }
 
+  /** Whether the features of a record can be used. */
+  isUsable(record: ManifestRecord): boolean {
+    return this.faultOf(record) === undefined;
+  }
+
   #usable(record: ManifestRecord | undefined): ManifestRecord | undefined {
-    return record && featureFault(this.index.folder, record) === undefined ? record : undefined;
+    return record && this.isUsable(record) ? record : undefined;
   }
 }
 

@@ -1,7 +1,5 @@
 import { existsSync } from "node:fs";
-import { stat } from "node:fs/promises";
-import { join } from "node:path";
-import { faultOfSize, featureFault, type SourceFacts } from "../records/feature_manifest.js";
+import type { SourceFacts } from "../records/feature_manifest.js";
 import { isRemote } from "../base/addresses.js";
 import { Turns } from "../records/row.js";
 import { InvalidArgumentError } from "../base/errors.js";
@@ -114,14 +112,14 @@ function positionOf(path: string, items: readonly InputItem[], order: Uint32Arra
 
 /** What the records and failures say about an item, and the size of its file. */
 async function look(
-  { folder, records, failures }: FeatureStore,
+  store: FeatureStore,
   { path }: InputItem,
   retry: boolean,
   now: SourceFacts | undefined,
 ): Promise<{ state: State; bytes: number; known: boolean }> {
+  const { records, failures } = store;
   const found = records.index.get(path);
-  const features = found && (await stat(join(folder, found.file)).then(({ size }) => size, () => undefined)); // prettier-ignore
-  const fault = found && faultOfSize(found, features);
+  const fault = found && (await store.faultOf(found));
   if (found && fault !== undefined) records.addFault(found, fault);
   const record = fault === undefined ? found : undefined;
   const failure = failures.get(path);
@@ -155,11 +153,11 @@ class Moves {
 
   /** Looks for a record with the content of a video, whose own path has disappeared. */
   async find(path: string, bytes: number, signal: AbortSignal | undefined): Promise<boolean> {
-    const { records, folder } = this.store;
+    const { records } = this.store;
     for (const record of records.index.ofSize(bytes)) {
       signal?.throwIfAborted();
       if (record.partial || this.#taken.has(record.path) || this.isInput(record.path)) continue;
-      if (isRemote(record.path) || existsSync(record.path) || featureFault(folder, record) !== undefined) continue;
+      if (isRemote(record.path) || existsSync(record.path) || !records.isUsable(record)) continue;
       const source = await sourceFacts(path);
       if (!source || !(await hasContentOf(path, record.source!, source).catch(() => false))) continue;
       this.#taken.add(record.path);
@@ -194,7 +192,7 @@ export function checkResume(
   resume: boolean,
   settings: Record<string, unknown>,
 ): void {
-  const refuse = (message: string, details: object) => new InvalidArgumentError(`${store.folder} ${message}`, details);
+  const refuse = (message: string, details: object) => new InvalidArgumentError(`${store.place} ${message}`, details);
   if (!resume && store.used) {
     throw refuse("already holds features: add --resume to go on, or give another --out", { argument: "out" });
   }

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { makeFolder, quietly } from "../base/files.js";
 import { isAddress } from "../base/addresses.js";
+import { BucketResults } from "./remote/bucket_results.js";
 import { VideoSources } from "./remote/video_sources.js";
 import { featureNames } from "./feature_names.js";
 import { findInputs } from "./inputs/find_inputs.js";
@@ -11,6 +12,7 @@ import { FeatureStore } from "./store.js";
 import { endOfRun } from "./surroundings.js";
 
 export interface ExtractToFolderOptions extends SaveOptions {
+  /** A folder, or `s3://bucket/prefix`. */
   out: string;
   /** `I/N`: only every N-th video from the I-th on; `auto` or `auto/N` by the task of an array: see `readShard`. */
   shard?: string | undefined;
@@ -41,7 +43,7 @@ export interface ExtractSummary extends SavedCounts {
 }
 
 /**
- * Extracts features into a folder: one `.npy` `[clips, dim]` per video, `manifest.jsonl` and `failures.jsonl`. A fault
+ * Extracts features into a folder, or below a prefix of a bucket: one `.npy` `[clips, dim]` per video, `manifest.jsonl` and `failures.jsonl`. A fault
  * of one video is a failure of that video; a fault that concerns all videos (a full disk, a lost mount, no decoder)
  * ends the run.
  * @throws InvalidArgumentError; DatasetError for a list that cannot be read; VideoClipError `ERR_WRITE`; VideoError
@@ -54,14 +56,17 @@ export async function extractToFolder(
   const { signal, onNote = () => {} } = options;
   const shard = options.shard === undefined ? undefined : readShard(options.shard);
   const started = Date.now();
-  if (isAddress(options.out)) makeFolder(options.out); // throws before anything is searched
+  const isBucket = /^s3:\/\//i.test(options.out);
+  if (!isBucket && isAddress(options.out)) makeFolder(options.out); // throws before anything is searched
   const sources = new VideoSources(options);
   const found = await findInputs(inputs, sources, signal);
   const left = found.omitted.sentence();
   if (left) onNote(left);
   const shardItems = takeShard(found.items, shard);
   const suffix = shard ? `.${shard.index}-of-${shard.count}` : "";
-  const store = await FeatureStore.open(resolve(options.out), suffix, { signal, onNote: options.onNote });
+  const bucket = isBucket ? await BucketResults.open(options.out, suffix, sources, signal) : undefined;
+  const out = bucket?.folder ?? resolve(options.out);
+  const store = await FeatureStore.open(out, suffix, { signal, bucket, onNote: options.onNote });
   const { endings, folders, pictures } = found.omitted;
   const none = { videos: 0, clips: 0, failures: 0, broken: 0, skipped: 0, moved: 0, changed: 0, seconds: 0 };
   const summary: ExtractSummary = { ...none, omitted: { endings, folders, pictures } };
@@ -78,7 +83,7 @@ export async function extractToFolder(
       for (const { path } of shardItems) yield names.get(path);
     }
     checkResume(store, outputs(), resume || retry, retry ? compared : settings);
-    if (retry) store.clearFailures();
+    if (retry) await store.clearFailures();
     const plan = await planResume(store, shardItems, { retry, signal, sources });
     const isKnown = () => plan.known || (shard && found.items.some(({ path }) => store.records.has(path)));
     for (const note of notesOf(store, plan, isKnown)) onNote(note);
@@ -86,6 +91,7 @@ export async function extractToFolder(
     Object.assign(summary, { failures: failed, skipped, moved, changed });
     const nameOf = (path: string) => names.get(path);
     await saveVideos(todo, { store, nameOf, settings, roots: found.roots, counts: summary, sources }, options);
+    await store.finish();
   } catch (error) {
     quietly(() => store.close());
     throw endOfRun(error);
@@ -109,5 +115,5 @@ function* notesOf(store: FeatureStore, plan: ResumePlan, isKnown: () => unknown)
   if (plan.changed > 0) yield `${plan.changed} of the finished videos changed since, and are extracted again`;
   if (plan.moved > 0) yield `${plan.moved} of the finished videos were moved, and keep their features`;
   if (records.size > 0 && plan.moved === 0 && !isKnown())
-    yield `none of the ${records.size} finished videos in ${store.folder} is among the inputs; were they moved and changed?`;
+    yield `none of the ${records.size} finished videos in ${store.place} is among the inputs; were they moved and changed?`;
 }

@@ -1,8 +1,10 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { stat } from "node:fs/promises";
+import { basename, join, parse } from "node:path";
 import {
   entryOf,
+  faultOfSize,
   FEATURE_HEADER_BYTES,
   type ManifestEntry,
   type ManifestRecord,
@@ -17,9 +19,19 @@ import { readJsonLines, repairLastLine } from "../base/json_lines.js";
 import { npyData, npyHeader } from "../weights/npy.js";
 import { FailedVideos, FinishedVideos } from "./finished_videos.js";
 import { type FileLock, takeLock, type TakeLockOptions } from "./lock.js";
+import type { RecordKind } from "./remote/bucket_records.js";
+import type { BucketResults } from "./remote/bucket_results.js";
 import { isDecoderFault } from "./surroundings.js";
 
-/** The output folder of an extraction: feature files, manifest, failures, and a lock while a process writes. */
+interface OpenStoreOptions extends TakeLockOptions {
+  /** Where the features and records go, if the folder only has copies of the records. The store closes it. */
+  bucket?: BucketResults | undefined;
+}
+
+/**
+ * The results of an extraction: feature files, manifest and failures in a folder, with a lock while a process writes; or
+ * in a bucket, of whose records the folder has copies.
+ */
 export class FeatureStore {
   readonly folder: string;
   /** Finished videos by path, from all manifests of the folder; the last record of a path wins. */
@@ -33,6 +45,7 @@ export class FeatureStore {
   /** Undefined for a folder that is only read. */
   #lock: FileLock | undefined;
   #suffix: string;
+  #bucket: BucketResults | undefined;
   #index: RecordIndex;
   #failures: FailureIndex;
   /** Whether failures were withdrawn that may be in the file of this store. */
@@ -42,7 +55,7 @@ export class FeatureStore {
    * @param suffix distinguishes the shards that share a folder: `.0-of-2`
    * @throws InvalidArgumentError while another process writes there; VideoClipError `ERR_WRITE`; the signal's reason
    */
-  static async open(folder: string, suffix = "", waiting: TakeLockOptions = {}): Promise<FeatureStore> {
+  static async open(folder: string, suffix = "", waiting: OpenStoreOptions = {}): Promise<FeatureStore> {
     makeFolder(folder);
     const lock = await takeLock(join(folder, `.lock${suffix}`), "another extraction", waiting);
     try {
@@ -70,14 +83,14 @@ export class FeatureStore {
     parts: PartList,
     suffix: string,
     lock: FileLock | undefined,
-    { signal, onNote }: TakeLockOptions,
+    { signal, onNote, bucket }: OpenStoreOptions,
   ): Promise<FeatureStore> {
     const { folder } = parts;
     const index = await RecordIndex.open(folder, { parts, signal, onNote });
     try {
       const home = join(folder, INDEX_FOLDER);
       const failures = await FailureIndex.open(folder, { parts, home, isIgnored: isDecoderFault, signal });
-      return new FeatureStore(parts, suffix, lock, index, failures);
+      return new FeatureStore(parts, suffix, lock, bucket, index, failures);
     } catch (error) {
       index.close();
       throw error;
@@ -88,6 +101,7 @@ export class FeatureStore {
     parts: PartList,
     suffix: string,
     lock: FileLock | undefined,
+    bucket: BucketResults | undefined,
     index: RecordIndex,
     failures: FailureIndex,
   ) {
@@ -97,15 +111,28 @@ export class FeatureStore {
     this.#failed = join(folder, `failures${suffix}.jsonl`);
     this.#lock = lock;
     this.#suffix = suffix;
+    this.#bucket = bucket;
     this.#index = index;
     this.#failures = failures;
-    this.records = new FinishedVideos(index);
+    this.records = new FinishedVideos(index, bucket ? () => undefined : undefined);
     this.failures = new FailedVideos(failures, this.records);
     const shards = /-of-\d+$/.exec(suffix)?.[0];
     const siblings = [...parts.manifests, ...parts.failures].filter((name) => {
       return shards === undefined || name.includes(`${suffix}.jsonl`) || !name.endsWith(`${shards}.jsonl`);
     });
     this.used = siblings.length > 0;
+  }
+
+  /** Where the results are, for messages: the folder, or the address of the bucket. */
+  get place(): string {
+    return this.#bucket?.objects.address() ?? this.folder;
+  }
+
+  /** The reason why the features of a record cannot be used; undefined if they can. Objects are not looked at. */
+  async faultOf(record: ManifestRecord): Promise<string | undefined> {
+    if (this.#bucket) return undefined;
+    const bytes = await stat(join(this.folder, record.file)).then(({ size }) => size, () => undefined); // prettier-ignore
+    return faultOfSize(record, bytes);
   }
 
   /** Reads what other writers of the folder have added since. */
@@ -127,9 +154,9 @@ export class FeatureStore {
 
   /** Makes the records of videos durable: finished ones, whose features exist, and failed ones. */
   async add(entries: readonly ManifestEntry[], failures: readonly FailureEntry[]): Promise<void> {
-    await this.#appendAll(this.#manifest, entries);
+    await this.#appendAll("manifest", entries);
     for (const { path, partial } of entries) if (!partial) this.#takeBack(path);
-    await this.#appendAll(this.#failed, failures);
+    await this.#appendAll("failures", failures);
     for (const entry of failures) this.#failures.add(entry);
   }
 
@@ -142,23 +169,28 @@ export class FeatureStore {
       const moved_from = [...record.movedFrom, record.path];
       return { ...entryOf(record), path, moved_from, source: { ...source, ...kept }, finished_at };
     });
-    await this.#appendAll(this.#manifest, entries);
+    await this.#appendAll("manifest", entries);
   }
 
   /** Removes the failures of this folder, or of this shard, so that they are tried again. */
-  clearFailures(): void {
+  async clearFailures(): Promise<void> {
     this.#failures.clear();
     removeFile(this.#failed);
+    await this.#bucket?.records.failures.replace();
   }
 
   #takeBack(path: string): void {
     if (this.#failures.withdraw(path)) this.#changed = true;
   }
 
-  async #appendAll(file: string, values: readonly unknown[]): Promise<void> {
+  async #appendAll(kind: RecordKind, values: readonly unknown[]): Promise<void> {
     if (values.length === 0) return;
     this.#assertLocked();
-    await appendDurablyAsync(file, values.map(lineOf).join(""));
+    const lines = values.map(lineOf).join("");
+    const records = this.#bucket?.records[kind];
+    await records?.add(lines);
+    await appendDurablyAsync(kind === "manifest" ? this.#manifest : this.#failed, lines);
+    await records?.join();
   }
 
   #assertLocked(): void {
@@ -173,15 +205,55 @@ export class FeatureStore {
     }
   }
 
-  /** Whether a file exists that no record names. */
+  /** Whether a file exists that no record names. Objects are looked at when they are written. */
   hasForeign(name: string): boolean {
     return existsSync(join(this.folder, name));
   }
 
+  /**
+   * Makes the files of several videos complete and durable.
+   * @returns for each the reason why it is not, or undefined
+   */
+  async addFeatures(files: readonly DurableFile[]): Promise<unknown[]> {
+    const bucket = this.#bucket;
+    if (!bucket) return DurableFile.commitAll(files);
+    const faults = new Array<unknown>(files.length).fill(undefined);
+    const left = files.entries();
+    const work = async () => {
+      for (const [i, file] of left) {
+        const name = basename(file.path);
+        const isKnown = [...this.#index.claimants(parse(name).name.toLowerCase())].some(
+          (record) => record.file === name,
+        );
+        try {
+          await bucket.addFeatures(name, file.content(), isKnown);
+          file.discard();
+        } catch (error) {
+          faults[i] = error;
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: UPLOADS }, work));
+    return faults;
+  }
+
+  /** Leaves the records as few objects, if they are in a bucket, without the failures that were withdrawn. */
+  async finish(): Promise<void> {
+    const records = this.#bucket?.records;
+    if (!records) return;
+    if (this.#changed) {
+      if (existsSync(this.#failed)) this.#rewriteFailures();
+      await records.failures.replace();
+      this.#changed = false;
+    }
+    for (const one of [records.manifest, records.failures]) await one.join(1);
+  }
+
   close(): void {
     try {
-      if (this.#changed && this.#lock?.held() && existsSync(this.#failed)) this.#rewriteFailures();
+      if (!this.#bucket && this.#changed && this.#lock?.held() && existsSync(this.#failed)) this.#rewriteFailures();
     } finally {
+      this.#bucket?.close();
       this.#lock?.release();
       this.#index.close();
       this.#failures.close();
@@ -215,6 +287,9 @@ export interface MovedVideo {
 }
 
 const lineOf = (value: unknown): string => `${JSON.stringify(value)}\n`;
+
+/** Features that are written to a bucket at the same time. */
+const UPLOADS = 16;
 
 /** Bytes of rows per write. */
 const WRITE_BYTES = 1 << 16;
@@ -266,7 +341,7 @@ export class FeatureWriter {
       }
     });
     const whole = writers.filter((_, i) => faults[i] === undefined);
-    const refused = await DurableFile.commitAll(whole.map((writer) => writer.#file));
+    const refused = whole.length > 0 ? await whole[0].store.addFeatures(whole.map((writer) => writer.#file)) : [];
     whole.forEach((writer, i) => (faults[writers.indexOf(writer)] = refused[i]));
     return faults;
   }

@@ -119,10 +119,10 @@ test("a missing decoder ends the run and is not recorded as a failure of videos"
 
 test("an address is refused as a folder for features", async () => {
   const { videos } = setting("a.mp4");
-  const error = await rejection(extractTiny(encoder, [videos], "s3://bucket/x"));
+  const error = await rejection(extractTiny(encoder, [videos], "gs://bucket/x"));
   assert.is(error.code, "ERR_INVALID_ARGUMENT");
-  assert.match(error.message, /s3:\/\/bucket\/x is an address, and only folders of this machine are written to/);
-  assert.not.ok(existsSync("s3:"));
+  assert.match(error.message, /gs:\/\/bucket\/x is an address, and only folders of this machine are written to/);
+  assert.not.ok(existsSync("gs:"));
 });
 
 test.run();

@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 /** The only credentials that the server knows. */
 export const KEYS = { AWS_ACCESS_KEY_ID: "TESTKEY", AWS_SECRET_ACCESS_KEY: "secret/with+signs" };
 
-export type Fault = "503" | "slowdown" | "truncate" | "stall" | "reset" | "conflict" | "slow";
+export type Fault = "503" | "slowdown" | "truncate" | "stall" | "reset" | "conflict" | "slow" | "lost";
 
 interface StoredObject {
   bytes: Buffer;
@@ -32,6 +32,8 @@ interface ServerOptions {
   isPublic?: boolean;
   /** The fault of a request; it is called for each. */
   plan?: (request: ServedRequest) => Fault | undefined;
+  /** Whether objects are replaced although a request forbids it, as old servers do. */
+  isUnconditional?: boolean;
   /** Answers a request instead of the server, if it returns true. */
   answer?: (request: ServedRequest, response: ServerResponse) => boolean;
 }
@@ -214,7 +216,7 @@ function get(
 
 function write(
   server: S3Server,
-  { method, key, query, headers }: ServedRequest,
+  { method, key, query, headers, fault }: ServedRequest,
   body: Buffer,
   response: ServerResponse,
   fail: Fail,
@@ -233,10 +235,12 @@ function write(
     upload.parts.set(Number(query.get("partNumber")), body);
     return void response.writeHead(200, { etag: `"part-${query.get("partNumber")}"` }).end();
   }
-  if (headers["if-none-match"] === "*" && objects.has(key)) return fail(412, "PreconditionFailed");
+  if (headers["if-none-match"] === "*" && objects.has(key) && !server.options.isUnconditional)
+    return fail(412, "PreconditionFailed");
   const parts = upload ? [...upload.parts.keys()].sort((a, b) => a - b).map((number) => upload.parts.get(number)!) : [body]; // prettier-ignore
   server.put(key, Buffer.concat(parts));
   server.written.push(key);
+  if (fault === "lost") return void response.destroy(); // written, but the client does not learn it
   if (!upload) return void response.writeHead(200, { etag: objects.get(key)!.etag }).end();
   uploads.delete(uploadId!);
   response.end(xml("CompleteMultipartUploadResult", `<Key>${escape(key)}</Key>`));

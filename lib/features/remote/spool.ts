@@ -1,19 +1,6 @@
-import { randomBytes } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
-import { atExit } from "../../base/at_exit.js";
-import { makeFolder, removeIfPossible } from "../../base/files.js";
-import { parseJson } from "../../base/parse_json.js";
-import { writing } from "../../base/system_error.js";
-import { type Holder, ownHolder, stateOf } from "../../base/lock_holder.js";
-
-const PREFIX = "videoclip-spool-";
-/** The file of a spool that names its process, and shows by its time that the process lives. */
-const OWNER = "owner.json";
-/** Milliseconds between signs of life, and after which the spool of a process on another machine is left over. */
-const BEAT = 60_000;
-const DEAD = 60 * BEAT;
+import { join } from "node:path";
+import { removeIfPossible } from "../../base/files.js";
+import { ScratchFolder } from "./scratch_folder.js";
 
 /** Space in a spool that is reserved for one file. */
 export interface SpoolPlace {
@@ -32,24 +19,20 @@ interface Waiting {
 
 /**
  * A folder of downloaded files of this process, of bounded size: space is reserved before a file is written, in the
- * order of the requests. The folder appears with the first file and is removed by `dispose` or the end of the process;
- * folders of processes that were killed are removed when the next one begins.
+ * order of the requests.
  */
 export class Spool {
-  readonly #parent: string;
-  #folder: string | undefined;
+  readonly #folder: ScratchFolder;
   #used = 0;
   #waiting: Waiting[] = [];
   #files = 0;
-  #beat: NodeJS.Timeout | undefined;
-  #forget: (() => void) | undefined;
 
   constructor(
     folder: string | undefined,
     /** Bytes of all files together. */
     readonly capacity: number,
   ) {
-    this.#parent = resolve(folder ?? tmpdir());
+    this.#folder = new ScratchFolder(folder);
   }
 
   /**
@@ -97,7 +80,7 @@ export class Spool {
   }
 
   #place(bytes: number, ending: string): SpoolPlace {
-    const path = join(this.#open(), `${this.#files++}${ending === "" ? "" : `.${ending}`}`);
+    const path = join(this.#folder.path, `${this.#files++}${ending === "" ? "" : `.${ending}`}`);
     let held = bytes;
     let isReleased = false;
     return {
@@ -120,63 +103,8 @@ export class Spool {
     };
   }
 
-  #open(): string {
-    if (this.#folder !== undefined) return this.#folder;
-    makeFolder(this.#parent);
-    removeLeftovers(this.#parent);
-    const folder = join(this.#parent, `${PREFIX}${process.pid}-${randomBytes(6).toString("hex")}`);
-    const owner = join(folder, OWNER);
-    writing(folder, () => {
-      mkdirSync(folder, { mode: 0o700 }); // videos may be private, and the system's temporary folder is not
-      writeFileSync(owner, JSON.stringify({ ...ownHolder(), token: "" } satisfies Holder));
-    });
-    this.#folder = folder;
-    this.#forget = atExit(() => removeFolder(folder));
-    this.#beat = setInterval(() => {
-      try {
-        utimesSync(owner, new Date(), new Date());
-      } catch {
-        // the next write to the folder has the reason
-      }
-    }, BEAT).unref();
-    return folder;
-  }
-
   /** Removes all files. The spool can be used again. */
   dispose(): void {
-    clearInterval(this.#beat);
-    this.#forget?.();
-    if (this.#folder !== undefined) removeFolder(this.#folder);
-    this.#folder = undefined;
-  }
-}
-
-function removeFolder(folder: string): void {
-  try {
-    rmSync(folder, { recursive: true, force: true });
-  } catch {
-    // its disk is read-only or gone; a later start tries again
-  }
-}
-
-/** Removes the spools in a folder whose processes have ended. */
-function removeLeftovers(parent: string): void {
-  for (const name of readdirSync(parent)) {
-    if (!name.startsWith(PREFIX)) continue;
-    const folder = join(parent, name);
-    if (isLeftOver(folder)) removeFolder(folder);
-  }
-}
-
-function isLeftOver(folder: string): boolean {
-  try {
-    const owner = join(folder, OWNER);
-    const info = statSync(owner, { throwIfNoEntry: false });
-    const age = Date.now() - (info ?? statSync(folder)).mtimeMs;
-    if (!info) return age > DEAD; // a process that has just made its folder, or was killed while it did
-    const state = stateOf(parseJson(readFileSync(owner, "utf8")) as Holder);
-    return state === "gone" || (state === "unknown" && age > DEAD);
-  } catch {
-    return false; // of another user, or removed by another process
+    this.#folder.dispose();
   }
 }
