@@ -12,7 +12,11 @@ test("neon is chosen, and bf16 is refused with the reason", async () => {
   assert.is(isa, "neon");
   assert.equal(isas, ["portable", "neon"]);
   assert.is(bf16.usable, false);
-  await refused(() => createDevice({ device: "cpu", precision: "bf16" }), /no bf16 products/, "ERR_PRECISION_UNAVAILABLE");
+  await refused(
+    () => createDevice({ device: "cpu", precision: "bf16" }),
+    /no bf16 products/,
+    "ERR_PRECISION_UNAVAILABLE",
+  );
 });
 
 test("a feature is computed", async () => {
