@@ -22,6 +22,24 @@ export default tseslint.config(
       "@typescript-eslint/no-non-null-assertion": "off",
     },
   },
+  // the page of a browser is compiled with the rest, so that its globals have types everywhere
+  {
+    files: ["lib/**/*.ts"],
+    ignores: ["lib/serve/page/**"],
+    rules: {
+      "no-restricted-globals": [
+        "error",
+        "document",
+        "window",
+        "self",
+        "location",
+        "history",
+        "name",
+        "status",
+        "event",
+      ],
+    },
+  },
   // CommonJS
   {
     files: ["**/*.cts", "**/*.cjs", "scripts/deploy/jest/*.js"],

@@ -8,12 +8,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ADVICE } from "../dist/runtime/addon_error.js";
 import { makeCases } from "./deploy/cases.mjs";
-import { packTarball, root } from "./pack.mjs";
+import { packHere, root } from "./pack.mjs";
 
 const only = process.argv.slice(2);
 const folder = mkdtempSync(join(tmpdir(), "videoclip-deploy-"));
 const work = join(folder, "work");
-const installed = join(work, "node_modules/videoclip");
+const modules = join(work, "node_modules");
 const guide = readFileSync(join(root, "docs/deployment.md"), "utf8").replace(/\s+/g, " ");
 const PORT = 20_000 + (process.pid % 20_000);
 
@@ -94,9 +94,9 @@ try {
   cpSync(join(root, "scripts/deploy"), work, { recursive: true });
   const doors = writeDoors();
   const cases = makeCases(doors).filter(({ name }) => only.length === 0 || only.some((word) => name.includes(word)));
-  const { path } = packTarball(folder);
+  const paths = packHere(folder);
   await must(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
-  await must(["npm", "install", "--no-save", "--ignore-scripts", "--omit=peer", "--no-audit", "--no-fund", path]);
+  await must(["npm", "install", "--no-save", "--ignore-scripts", "--omit=peer", "--no-audit", "--no-fund", ...paths]);
   process.stdout.write(`installed in ${seconds(begin)}\n`);
 
   for (const each of cases) {
@@ -115,7 +115,8 @@ try {
 
   // a moved build must not find the package at the place where it was built
   for (const moved of [false, true]) {
-    if (moved) renameSync(installed, join(folder, "away"));
+    if (moved)
+      for (const name of ["videoclip", "@videoclip"]) renameSync(join(modules, name), join(folder, `away-${name}`));
     for (const each of cases.filter((one) => Boolean(one.moved) === moved)) {
       begin = Date.now();
       if (each.failure) each.output = each.failure;

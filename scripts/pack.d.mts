@@ -1,3 +1,14 @@
-/** Packs the package with this addon (default: that of build/Release); gives the tarball's path and the paths in it. */
-export function packTarball(destination: string, addon?: string): { path: string; files: string[] };
+interface Packed {
+  path: string;
+  /** Of the tarball. */
+  bytes: number;
+  /** Paths in it. */
+  files: string[];
+}
 export const PREBUILT: string;
+export function packMain(destination: string): Packed;
+/** Default: this platform, and the addon in build/Release. */
+export function packPlatform(destination: string, platform?: string, addon?: string): Packed;
+export function packCuda(destination: string, file: string): Packed;
+/** Paths of the main package and of that of this platform. */
+export function packHere(destination: string, addon?: string): string[];

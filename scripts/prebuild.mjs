@@ -1,9 +1,9 @@
-// npm run prebuild: makes the addon of this platform for the package, prebuilds/<platform>-<arch>/, under the names
-// that lib/runtime/binding.ts uses. `--cpu` leaves the CUDA kernels out. Node-API: one file for every Node version. The file is
+// npm run prebuild: makes the addon of this platform for its package, prebuilds/<platform>-<arch>/videoclip.node, and the kernels
+// for GPUs. `--cpu` leaves the CUDA kernels out. Node-API: one file for every Node version. The file is
 // stripped, and its dependencies and symbols are checked.
-import { statSync } from "node:fs";
+import { copyFileSync, existsSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { PREBUILT, placeAddon, root, run } from "./pack.mjs";
+import { GPU_FILE, PREBUILT, placeAddon, root, run } from "./pack.mjs";
 
 /** Oldest C library that a prebuilt addon may need: glibc 2.34 is Debian 12, Ubuntu 22.04, RHEL 9 and later. */
 const GLIBC_FLOOR = [2, 34];
@@ -12,7 +12,9 @@ const EXPORTS = ["napi_register_module_v1", "node_api_module_get_api_version_v1"
 const passed = process.argv.slice(2);
 run(process.execPath, "scripts/build.mjs", "--native", "--quiet", "--release", ...passed);
 const target = join(root, PREBUILT);
-placeAddon(join(root, "build/release/Release/videoclip.node"), root);
+placeAddon(join(root, "build/release/Release/videoclip.node"), target);
+const kernels = join(root, "build/release/Release/videoclip.gpu");
+if (existsSync(kernels) && !passed.includes("--cpu")) copyFileSync(kernels, join(root, GPU_FILE));
 
 if (process.platform === "linux") {
   const shown = run("nm", "-D", "--defined-only", target)

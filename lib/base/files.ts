@@ -175,13 +175,13 @@ export class DurableFile {
   }
 
   /** All bytes that were written. */
-  content(): Buffer {
+  content(): Uint8Array {
     return readFileSync(this.#temporary);
   }
 
   /** Whether the bytes from `position` to the last written one are these. */
   holds(bytes: Uint8Array, position: number): boolean {
-    return this.content().subarray(position).equals(bytes);
+    return Buffer.compare(this.content().subarray(position), bytes) === 0;
   }
 
   /** Syncs, renames and syncs the folder: afterwards the file is complete and durable. */

@@ -12,6 +12,7 @@ import { inspectCommand } from "./inspect.js";
 import { plotCommand } from "./plot.js";
 import { queueCommand } from "./queue.js";
 import { searchCommand } from "./search.js";
+import { serveCommand } from "./serve.js";
 import { trainCommand } from "./train.js";
 import { workCommand } from "./work.js";
 
@@ -24,6 +25,7 @@ export const allCommands = (): Command[] => [
   embedCommand(),
   indexCommand(),
   searchCommand(),
+  serveCommand(),
   classifyCommand(),
   dataCommand(),
   evalCommand(),

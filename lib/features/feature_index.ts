@@ -11,6 +11,7 @@ import {
 } from "./index_format.js";
 import { IndexRows, type RowRange } from "./index_rows.js";
 import { type IndexedVideo, IndexWriter } from "./index_writer.js";
+import { halfToFloat } from "../base/half_floats.js";
 import { isArrayOf } from "../base/typed_arrays.js";
 
 /** Seconds of work between two commits of a long append. */
@@ -287,6 +288,21 @@ export class FeatureIndex {
       const { first, rows: count } = files.video(index);
       const scores = await rows.scores(vector, { first, count }, signal);
       return { spans: files.spansOf(index).map(({ start, end }) => ({ start, end })), scores };
+    });
+  }
+
+  /**
+   * The rows of a video, f32 `[rows, dim]`, and their spans, in the order of time. A row is also a query: it finds
+   * what is like this part of the video. @throws InvalidArgumentError for an unknown video
+   */
+  async rowsOf(video: string): Promise<{ spans: { start: number; end: number }[]; rows: Float32Array }> {
+    return this.#use(async ({ files, rows }) => {
+      const index = files.names().indexOf(video);
+      if (index < 0) throw new InvalidArgumentError(`video: ${video} is not in the index`, { argument: "video" });
+      const { first, rows: count } = files.video(index);
+      const stored = rows.gather([{ first, count }]);
+      const values = stored instanceof Float32Array ? stored : Float32Array.from(stored, halfToFloat);
+      return { spans: files.spansOf(index).map(({ start, end }) => ({ start, end })), rows: values };
     });
   }
 

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { BUNDLED, isBundled } from "../base/bundled.js";
 import { DeviceError } from "../base/errors.js";
+import { isPackaged, libc } from "./platform_package.js";
 
 /** A path at which the addon was searched. Without `error` there was no file. */
 export interface Attempt {
@@ -14,33 +15,19 @@ export const ADVICE = {
   forbidden: "Node was started without native addons: leave out --no-addons, or add --allow-addons to --permission.",
   clone: "In a clone of the repository run: npm run build",
   unsupported:
-    "The package has an addon for Linux on x64 with glibc 2.34 or later only (Debian 12, Ubuntu 22.04, RHEL 9; not Alpine): " +
+    "There are addons for Linux on x64 and arm64 with glibc 2.34 or later only (Debian 12, Ubuntu 22.04, RHEL 9; not Alpine): " +
     "use such a system or image, for example node:22-bookworm-slim, or build the addon in a clone of the repository.",
   missing:
-    "The package's prebuilds folder was not installed or not deployed: run npm install videoclip again, or add " +
-    "node_modules/videoclip/prebuilds to the files that are copied (Next.js: outputFileTracingIncludes).",
+    "The package with the addon of this platform was not installed or not deployed: run npm install videoclip again, without " +
+    "--omit=optional and on this system, or add node_modules/@videoclip to the files that are copied (Next.js: outputFileTracingIncludes).",
 };
-
-/** The C library of this process, such as `glibc 2.36`; undefined if it is unknown. */
-function libc(): string | undefined {
-  if (process.platform !== "linux") return undefined;
-  const report = process.report as (NodeJS.ProcessReport & { excludeNetwork?: boolean }) | undefined;
-  if (!report) return undefined; // Electron
-  const before = report.excludeNetwork;
-  report.excludeNetwork = true; // without this the report resolves network addresses, which takes seconds
-  const { header } = report.getReport() as unknown as { header: { glibcVersionRuntime?: string } };
-  report.excludeNetwork = before;
-  const version = header.glibcVersionRuntime;
-  return version === undefined ? "musl" : `glibc ${version}`;
-}
 
 function advice(attempts: Attempt[]): string {
   if (attempts.some(({ error }) => (error as NodeJS.ErrnoException | undefined)?.code === "ERR_DLOPEN_DISABLED"))
     return ADVICE.forbidden;
   if (isBundled()) return ADVICE.bundled;
   if (existsSync(new URL(/* webpackIgnore: true */ "../../CMakeLists.txt", import.meta.url))) return ADVICE.clone;
-  const served = process.platform === "linux" && process.arch === "x64";
-  return served && attempts.every(({ error }) => error === undefined) ? ADVICE.missing : ADVICE.unsupported;
+  return isPackaged() && attempts.every(({ error }) => error === undefined) ? ADVICE.missing : ADVICE.unsupported;
 }
 
 /** The error for an addon that could not be loaded: the system, every attempt and advice. */

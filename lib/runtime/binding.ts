@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { NativeProgram } from "../compile/encode.js";
 import { type Attempt, addonError } from "./addon_error.js";
+import { gpuFile, platformAddons } from "./platform_package.js";
 
 export interface NativeEngine {
   info(): {
@@ -96,6 +97,8 @@ export interface Addon {
     | undefined;
   /** Converts, resizes and crops a decoded frame; see native/cpp/video/plane_scaler.h. */
   scalePlanes(planes: Uint8Array[], strides: number[], plan: Float64Array, to: Uint8Array): void;
+  /** Names the file of kernels for GPUs, which is used if there is none beside the addon. */
+  gpuFile(path: string): void;
   gpus(): { cuda: number; emulated: number | null };
   /** The instruction sets of the CPU, the best last. `bf16Refusal`: why products of bf16 would not be faster; null if they are. */
   isas(): { name: string; supported: boolean; panelWidth: number; tileDepth: number; bf16Refusal: string | null }[];
@@ -104,24 +107,18 @@ export interface Addon {
   cuda(): { usable: boolean; reason: string; driverVersion: number; devices: number };
 }
 
-/** Path of the platform's addon in the package; scripts/pack.mjs uses the same names. */
-function prebuilt(): string {
-  const libc = process.platform === "linux" ? ".glibc" : "";
-  return `../../prebuilds/${process.platform}-${process.arch}/videoclip.napi${libc}.node`;
-}
-
-/** Paths at which the addon may be: in a clone, built for this system or by a cross compiler, and in the package. */
+/**
+ * Paths at which the addon may be: in a clone, built for this system or by a cross compiler, and in the package of this platform;
+ * scripts/pack.mjs uses the same names.
+ */
 function candidates(): string[] {
   const here: string | undefined = import.meta.url;
   if (here === undefined) return []; // a bundle in CommonJS format
-  const crossBuilt = `../../build/${process.platform}-${process.arch}/Release/videoclip.node`;
-  const urls = ["../../build/Release/videoclip.node", crossBuilt, prebuilt()].map((path) => new URL(path, here));
-  // Literal paths for every addon in the package, because webpack copies files and Next.js traces them by such
-  // literals.
-  if (process.platform === "linux" && process.arch === "x64")
-    urls.push(new URL("../../prebuilds/linux-x64/videoclip.napi.glibc.node", import.meta.url));
-  // Next.js gives such a file a path on the web server
-  return [...new Set(urls.filter((url) => url.protocol === "file:").map((url) => fileURLToPath(url)))];
+  const builds = ["Release", `${process.platform}-${process.arch}/Release`].map(
+    (folder) => `../../build/${folder}/videoclip.node`,
+  );
+  const clone = builds.map((path) => new URL(path, here)).filter(({ protocol }) => protocol === "file:"); // Next.js gives it a path on the web server
+  return [...new Set([...clone.map((url) => fileURLToPath(url)), ...platformAddons()])];
 }
 
 let loaded: { addon: Addon; path: string } | undefined;
@@ -139,6 +136,8 @@ export function loadAddon(): { addon: Addon; path: string } {
       // require() would be replaced by bundlers
       const module = { exports: {} as Addon };
       process.dlopen(module, path);
+      const kernels = gpuFile();
+      if (kernels !== undefined) module.exports.gpuFile(kernels);
       loaded = { addon: module.exports, path };
       return loaded;
     } catch (error) {

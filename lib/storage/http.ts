@@ -58,7 +58,9 @@ export async function send(request: HttpRequest): Promise<HttpResponse> {
   try {
     // compressed bodies have no ranges
     const asked = { "accept-encoding": "identity", ...headers };
-    response = await watch.during(fetch(url, { method, headers: asked, body, redirect, signal: watch.signal }));
+    const bytes = body as Uint8Array<ArrayBuffer> | undefined; // no body of this package is in shared memory
+    const init = { method, headers: asked, body: bytes, redirect, signal: watch.signal };
+    response = await watch.during(fetch(url, init));
   } catch (cause) {
     watch.end();
     signal?.throwIfAborted();

@@ -65,7 +65,7 @@ export function makeCases(doors) {
       build: [node("build_webpack.mjs", "conv.mjs", "out/webpack_bundled", "bundled")],
       moved: "out/webpack_bundled",
       run: node("main.mjs"),
-      expected: "works",
+      expected: "bundled",
     },
     {
       name: "webpack, every door bundled",

@@ -49,6 +49,7 @@ const FUNCTIONS: Record<string, Record<string, string[]>> = {
   features: { index: ["checkFeatures", "mergeFeatures", "exportFeatures"] },
   index: { index: ["VideoClip", "indexFeatures"] },
   search: { index: ["FeatureIndex", "searchText", "searchPage"] },
+  serve: { index: ["serveIndexes"] },
   classify: { index: ["classifyFolder"] },
   data: { "data/index": ["checkDataset", "packDatasetFile", "openFeatures"] },
   eval: { "eval/index": ["predictBenchmark", "evaluateBenchmark", "benchmarkPage", "scoreRetrieval"] },

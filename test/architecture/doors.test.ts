@@ -15,9 +15,9 @@ const doors = Object.entries(exports).flatMap(([name, entry]) =>
   typeof entry === "object" ? [{ name, types: join(root, entry.types), module: join(root, entry.default) }] : [],
 );
 
-test("the root has at most 61 names", async () => {
+test("the root has at most 62 names", async () => {
   const names = Object.keys((await import(pathToFileURL(join(root, "dist/index.js")).href)) as object);
-  assert.ok(names.length <= 61, `${names.length} names: ${names.join(" ")}`);
+  assert.ok(names.length <= 62, `${names.length} names: ${names.join(" ")}`);
 });
 
 test("every subpath opens", async () => {

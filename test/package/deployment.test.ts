@@ -25,12 +25,18 @@ const doors = Object.entries(manifest.exports as Record<string, Door | string>).
   typeof entry === "string" ? [] : [{ door, entry }],
 );
 
-const PREBUILT = `prebuilds/${process.platform}-${process.arch}/videoclip.napi${process.platform === "linux" ? ".glibc" : ""}.node`;
+const ADDON = `@videoclip/${process.platform}-${process.arch}/videoclip.node`;
 
 /** A folder that contains the loader, as in a package with this name. */
 function packageFolder(name: string, files: Record<string, string>): string {
   const root = mkdtempSync(join(folder, "package-"));
-  for (const file of ["runtime/binding", "runtime/addon_error", "base/bundled", "base/errors"]) {
+  for (const file of [
+    "runtime/binding",
+    "runtime/addon_error",
+    "runtime/platform_package",
+    "base/bundled",
+    "base/errors",
+  ]) {
     cpSync(`dist/${file}.js`, join(root, `dist/${file}.js`));
   }
   for (const [path, text] of Object.entries({ "package.json": JSON.stringify({ name, type: "module" }), ...files })) {
@@ -65,8 +71,14 @@ test("the version equals that of package.json", () => {
 });
 
 for (const [name, packageName, files, advice, reason] of [
-  ["a package without its addon", "videoclip", {}, ADVICE.missing, `${PREBUILT}: no such file`],
-  ["an addon that does not load", "videoclip", { [PREBUILT]: "no addon" }, ADVICE.unsupported, `${PREBUILT}: `],
+  ["a package without its addon", "videoclip", {}, ADVICE.missing, `${ADDON}: no such file`],
+  [
+    "an addon that does not load",
+    "videoclip",
+    { [`node_modules/${ADDON}`]: "no addon" },
+    ADVICE.unsupported,
+    `${ADDON}: `,
+  ],
   ["a clone that was not built", "videoclip", { "CMakeLists.txt": "" }, ADVICE.clone, "videoclip.node: no such file"],
   ["a bundle", "somebody-elses-app", {}, ADVICE.bundled, "videoclip.node: no such file"],
 ] as [string, string, Record<string, string>, string, string][]) {
@@ -85,13 +97,13 @@ test("Node without addons causes an error with advice", () => {
   assert.ok(load(resolve("."), "--no-addons").message.endsWith(ADVICE.forbidden));
 });
 
-test("an addon in the place chosen by scripts/pack.mjs is loaded", () => {
-  const root = packageFolder("videoclip", { [PREBUILT]: "" });
-  cpSync("build/Release/videoclip.node", join(root, PREBUILT));
+test("an addon in the package made by scripts/pack.mjs is loaded", () => {
+  const root = packageFolder("videoclip", { [`node_modules/${ADDON}`]: "" });
+  cpSync("build/Release/videoclip.node", join(root, "node_modules", ADDON));
   const program = `import { loadAddon } from "./dist/runtime/binding.js"; console.log(loadAddon().path);`;
   const args = ["--input-type=module", "-e", program];
   const { stdout, stderr } = spawnSync(process.execPath, args, { cwd: root, encoding: "utf8" });
-  assert.ok(stdout.trim().endsWith(PREBUILT), stderr);
+  assert.ok(stdout.trim().endsWith(ADDON), stderr);
 });
 
 test("a bundle in either format fails with the sentence at the addon and at a worker, and not at its import", () => {

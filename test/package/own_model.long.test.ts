@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { packTarball } from "../../scripts/pack.mjs";
+import { packHere } from "../../scripts/pack.mjs";
 import { missing, runPeer } from "../onnx/peer.js";
 import { relativeL2 } from "../support/numbers.js";
 
@@ -115,9 +115,8 @@ console.log(JSON.stringify({ right, same, losses }));
 let report: { right: number; same: boolean; losses: number[] } | undefined;
 
 test("the types are correct in strict mode, and the program runs", () => {
-  const { path } = packTarball(folder);
   writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "user", private: true, type: "module" }));
-  run("npm", "install", "--ignore-scripts", "--omit=peer", "--no-audit", "--no-fund", path);
+  run("npm", "install", "--ignore-scripts", "--omit=peer", "--no-audit", "--no-fund", ...packHere(folder));
   writeFileSync(join(folder, "own.ts"), OWN);
   const strict = ["--strict", "--exactOptionalPropertyTypes", "--noUncheckedIndexedAccess", "--noImplicitOverride"];
   const target = ["--target", "es2022", "--lib", "es2023,esnext.disposable", "--module", "nodenext"];

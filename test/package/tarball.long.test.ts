@@ -1,13 +1,13 @@
 // The package as users get it: packed, installed in an empty folder with scripts off and without compiler, and used by
 // every kind of program.
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { makeVideo } from "../../scripts/make_samples.mjs";
-import { packTarball, PREBUILT } from "../../scripts/pack.mjs";
+import { packCuda, packMain, packPlatform, PREBUILT } from "../../scripts/pack.mjs";
 
 const test = suite("package");
 const folder = mkdtempSync(join(tmpdir(), "videoclip-package-"));
@@ -34,9 +34,11 @@ const ADD = `
   if (y.data.join() !== "2,4,6,8,10,12") throw new Error(y.data.join());
 `;
 
-test("the package contains only files for users, with a prebuilt addon", () => {
-  run(process.execPath, ["scripts/prebuild.mjs", "--cpu"], { cwd: resolve(".") });
-  const { path, files } = packTarball(folder, resolve(PREBUILT));
+const MEGABYTE = 1e6;
+const PLATFORM = `@videoclip/${process.platform}-${process.arch}`;
+
+test("the main package contains only files for users and nothing of a platform, in at most 4 MB", () => {
+  const { path, bytes, files } = packMain(folder);
   const meant = [
     /^dist\//,
     /^models\/shapes\/[\w.]+$/,
@@ -44,21 +46,38 @@ test("the package contains only files for users, with a prebuilt addon", () => {
     /^docs\/(?!api\/)[\w/-]+\.(md|json|svg|png)$/,
     /^examples\/[\w-]+\.mjs$/,
     /^examples\/many_machines\/(kubernetes\/|slurm\/)?\w+(\.yaml|\.sh)?$/,
-    /^prebuilds\/[a-z0-9-]+\/[\w.]+\.node$/,
-    /^prebuilds\/videoclip\.gpu$/,
     /^(LICENSE|CHANGELOG\.md|THIRD_PARTY\.md|README\.md|package\.json)$/,
   ];
   assert.equal(
     files.filter((name) => !meant.some((pattern) => pattern.test(name))),
     [],
   );
-  for (const name of [PREBUILT, "docs/deployment.md", "examples/ops.mjs"]) assert.ok(files.includes(name), name);
+  for (const name of ["docs/deployment.md", "examples/ops.mjs"]) assert.ok(files.includes(name), name);
+  assert.ok(bytes <= 4 * MEGABYTE, `${bytes} bytes`);
+  const again = packMain(join(folder, "again"));
+  assert.ok(readFileSync(path).equals(readFileSync(again.path)), "the same bytes each time");
   run("mv", [path, "package.tgz"]);
 });
 
-test("the package installs with scripts off", () => {
+test("the package of this platform has the prebuilt addon, in at most 3 MB", () => {
+  run(process.execPath, ["scripts/prebuild.mjs", "--cpu"], { cwd: resolve(".") });
+  const { path, bytes, files } = packPlatform(folder, undefined, resolve(PREBUILT));
+  assert.equal(files.sort(), ["LICENSE", "README.md", "THIRD_PARTY.md", "package.json", "videoclip.node"]);
+  assert.ok(bytes <= 3 * MEGABYTE, `${bytes} bytes`);
+  run("mv", [path, "platform.tgz"]);
+});
+
+test("the packages install with scripts off", () => {
   writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "user", private: true }));
-  run("npm", ["install", "--ignore-scripts", "--omit=peer", "--no-audit", "--no-fund", "./package.tgz"]);
+  run("npm", [
+    "install",
+    "--ignore-scripts",
+    "--omit=peer",
+    "--no-audit",
+    "--no-fund",
+    "./package.tgz",
+    "./platform.tgz",
+  ]);
   mkdirSync(bin);
   run("ln", ["-s", process.execPath, join(bin, "node")]);
 });
@@ -131,6 +150,28 @@ test("publint finds nothing", () => {
   run(process.execPath, [resolve("node_modules/publint/src/cli.js"), "run", "--strict", resolve(".")], {
     cwd: resolve("."),
   });
+});
+
+test("the kernels for GPUs are found in a package of their own", () => {
+  writeFileSync(join(folder, "videoclip.gpu"), "no kernels");
+  const { path, files } = packCuda(folder, join(folder, "videoclip.gpu"));
+  assert.ok(files.includes("videoclip.gpu"));
+  run("npm", ["install", "--ignore-scripts", "--omit=peer", "--no-audit", "--no-fund", path]);
+  const found = program(
+    "kernels.mjs",
+    `import { gpuFile } from "./node_modules/videoclip/dist/runtime/platform_package.js"; console.log(gpuFile());`,
+  );
+  assert.match(found, /node_modules\/@videoclip\/cuda\/videoclip\.gpu\n$/);
+});
+
+test("without the package of the platform, the error names what was tried and what to do", () => {
+  rmSync(join(folder, "node_modules", PLATFORM), { recursive: true });
+  const said = program(
+    "missing.mjs",
+    `import { createDevice } from "videoclip"; try { createDevice(); } catch ({ message }) { console.log(message); }`,
+  );
+  assert.ok(said.includes(`${PLATFORM}/videoclip.node: no such file`), said);
+  assert.match(said, /run npm install videoclip again, without --omit=optional and on this system/);
 });
 
 test("no file is left beside the package", () => {

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { packTarball } from "../../scripts/pack.mjs";
+import { packMain } from "../../scripts/pack.mjs";
 
 const test = suite("types of the package");
 const folder = mkdtempSync(join(tmpdir(), "videoclip-types-"));
@@ -20,7 +20,7 @@ const doors = Object.keys(manifest.exports)
 function install(): void {
   const target = join(folder, "node_modules/videoclip");
   mkdirSync(target, { recursive: true });
-  const { path } = packTarball(folder);
+  const { path } = packMain(folder);
   assert.is(spawnSync("tar", ["xzf", path, "-C", target, "--strip-components=1"]).status, 0);
   for (const name of [...Object.keys(manifest.dependencies), "@types/node", "undici-types"]) {
     mkdirSync(join(folder, "node_modules", dirname(name)), { recursive: true });

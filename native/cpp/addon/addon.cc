@@ -55,6 +55,9 @@ Napi::Value cuda(const Napi::CallbackInfo& info) {
   return out;
 }
 
+// (path): names the GPU file of an installed package.
+void gpu_file(const Napi::CallbackInfo& info) { set_packaged_gpu_file(info[0].As<Napi::String>()); }
+
 #if defined(VIDEOCLIP_WITH_EMULATOR)
 
 // (seed): sets the order in which warps and lanes run: 0 forward, -1 reverse, any other number a random order
@@ -150,6 +153,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   emulator.Set("counters", Napi::Function::New(env, take_emulator_counters));
   exports.Set("emulator", emulator);
 #endif
+  exports.Set("gpuFile", Napi::Function::New(env, gpu_file));
   exports.Set("gpus", Napi::Function::New(env, gpus));
   exports.Set("cuda", Napi::Function::New(env, cuda));
   return exports;

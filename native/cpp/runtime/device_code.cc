@@ -87,7 +87,9 @@ Status DeviceCode::open(const std::string& path) {
   };
   const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0) {
-    return {keep_message("this build has no CUDA kernels: there is no " + path), StatusCode::unsupported};
+    return {keep_message("the kernels for GPUs are not installed, there is no " + path +
+                         ": npm install @videoclip/cuda, or in a clone npm run build:cuda"),
+            StatusCode::unsupported};
   }
   struct stat info {};
   const size_t size = fstat(file, &info) == 0 ? static_cast<size_t>(info.st_size) : 0;

@@ -22,8 +22,14 @@ constexpr int kNeededDriver = 13000;  // CUDA 13.0, the toolkit that the kernels
 
 std::string version(int v) { return std::to_string(v / 1000) + "." + std::to_string(v % 1000 / 10); }
 
-// The path of the GPU file: beside the addon, as in a build, or one folder above, where the addons of all platforms in
-// a package share it.
+// The path of the GPU file of an installed package.
+std::string& packaged_gpu_file() {
+  static std::string path;
+  return path;
+}
+
+// The path of the GPU file: beside the addon, as in a build; one folder above, where the addons of all platforms in
+// a package share it; or in a package of its own.
 std::string gpu_file() {
 #if defined(_WIN32)
   return "videoclip.gpu";
@@ -33,7 +39,10 @@ std::string gpu_file() {
   if (!dladdr(&here, &info) || !info.dli_fname) return "videoclip.gpu";
   const std::string addon = info.dli_fname, folder = addon.substr(0, addon.rfind('/') + 1);
   const std::string beside = folder + "videoclip.gpu", shared = folder + "../videoclip.gpu";
-  return access(beside.c_str(), R_OK) != 0 && access(shared.c_str(), R_OK) == 0 ? shared : beside;
+  for (const std::string& path : {beside, shared, packaged_gpu_file()}) {
+    if (access(path.c_str(), R_OK) == 0) return path;
+  }
+  return beside;
 #endif
 }
 
@@ -44,6 +53,8 @@ Status open_kernels() {
 }
 
 }  // namespace
+
+void set_packaged_gpu_file(const std::string& path) { packaged_gpu_file() = path; }
 
 struct Gpu::Context {
   const Driver& driver;

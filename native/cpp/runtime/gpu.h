@@ -19,6 +19,10 @@ struct GpuState {
 
 GpuState gpu_state();
 
+// Names the GPU file of an installed package, which is used if there is none beside the addon. It must be called before
+// the first use of a GPU.
+void set_packaged_gpu_file(const std::string& path);
+
 // A GPU: the calls of the driver that the executor makes, with the context of one device. Streams and events belong to
 // the Gpu, which destroys them. Every call is made on a thread that has called `use`.
 class Gpu {

@@ -1,0 +1,49 @@
+import { z } from "zod";
+
+const seconds = z.number().meta({ description: "Seconds from the begin of the video" });
+const score = z.number().meta({
+  description: "Dot product of the query with the row: a ranking, not a probability. Compare it within one answer only",
+});
+const place = {
+  index: z.string().meta({ description: "Name of the index" }),
+  video: z.string().meta({ description: "Id of the video: /videos/ID plays it" }),
+  path: z.string().meta({ description: "Name of the video in the index, usually its path" }),
+};
+const moment = z.object({ ...place, start: seconds, end: seconds, score });
+const group = z.object({ ...place, score, moments: z.array(moment) });
+const timeLine = z.object({ video: place.video, parts: z.array(z.object({ start: seconds, end: seconds, score })) });
+
+/** The answers of the API, as they are described in /openapi.json. */
+export const searchAnswer = z.object({
+  indexes: z.array(z.string()).meta({ description: "The indexes that were searched" }),
+  unknown: z.array(z.string()).meta({ description: "Words that the model does not know: they have no influence" }),
+  moments: z.array(moment).optional().meta({ description: "Best first; absent in a grouped answer" }),
+  videos: z.array(group).optional().meta({ description: "Best first; with group=video only" }),
+  timelines: z.array(timeLine).optional().meta({ description: "Scores over time; with timeline=true only" }),
+  offset: z.int(),
+  more: z.boolean().meta({ description: "Whether there are results after these" }),
+  truncated: z.boolean().meta({ description: "Whether the search ended at its limit of rows with results left out" }),
+});
+
+export const indexesAnswer = z.object({
+  indexes: z.array(
+    z.object({
+      name: z.string(),
+      videos: z.int(),
+      rows: z.int(),
+      dim: z.int(),
+      text: z.boolean().meta({ description: "Whether it is searched by sentences" }),
+      model: z.string().meta({ description: "Indexes with the same model are searched together" }),
+      updatedAt: z.string(),
+      problem: z.string().optional(),
+    }),
+  ),
+});
+
+export const errorAnswer = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
+
+export type SearchAnswer = z.infer<typeof searchAnswer>;
+export type IndexesAnswer = z.infer<typeof indexesAnswer>;
+export type MomentResult = z.infer<typeof moment>;
+export type GroupResult = z.infer<typeof group>;
+export type TimeLineResult = z.infer<typeof timeLine>;

@@ -1,0 +1,163 @@
+import { Hono } from "hono";
+import { routePath } from "hono/route";
+import type { IndexesAnswer } from "./answers.js";
+import type { Gate } from "./gate.js";
+import { COOKIE, type Guard, SAFE_HEADERS } from "./guard.js";
+import type { Gauge, Metrics } from "./metrics.js";
+import { openApi } from "./openapi.js";
+import { pageFile } from "./page_files.js";
+import { readSearch } from "./parameters.js";
+import { RequestError } from "./request_error.js";
+import type { SearchService } from "./search_service.js";
+import { spaceOf } from "./text_encoders.js";
+import type { VideoFiles } from "./video_files.js";
+import { videoResponse } from "./video_response.js";
+
+export interface AppParts {
+  service: SearchService;
+  videos: VideoFiles;
+  guard: Guard;
+  gate: Gate;
+  metrics: Metrics;
+  /** Milliseconds after which a search is given up. */
+  timeout: number;
+  /** Writes one event of the log. */
+  log: (event: Record<string, unknown>) => void;
+}
+
+/** The routes of the server, without the server: `fetch` answers one request. */
+export function createApp(parts: AppParts): Hono {
+  const { service, videos, guard, gate, metrics, timeout, log } = parts;
+  const app = new Hono();
+
+  app.use(async (c, next) => {
+    const started = performance.now();
+    await next();
+    const matched = routePath(c, -1);
+    const route = matched === "*" || matched === "/*" ? "other" : matched;
+    const seconds = (performance.now() - started) / 1000;
+    metrics.request(route, c.req.method, c.res.status, seconds);
+    // the query stays out of the log: it says what somebody looks for, and may have the token
+    const ms = Number((seconds * 1000).toFixed(1));
+    log({ event: "request", method: c.req.method, path: c.req.path.slice(0, 200), status: c.res.status, ms });
+    for (const [name, value] of Object.entries(SAFE_HEADERS)) c.res.headers.set(name, value);
+  });
+
+  app.use(async (c, next) => {
+    const request = { method: c.req.method, header: (name: string) => c.req.header(name) };
+    guard.check(request);
+    if (c.req.path === "/health") return next();
+    if (c.req.path !== "/") guard.checkOrigin(request);
+    else if (c.req.query("token") !== undefined) return next(); // the page's route checks it and sets the cookie
+    guard.checkToken(request);
+    return next();
+  });
+
+  app.get("/health", (c) => c.json({ status: "ok" }, 200, { "Cache-Control": "no-store" }));
+  app.get("/openapi.json", (c) => c.json(openApi()));
+  app.get("/metrics", (c) => c.text(metrics.text(gauges(parts)), 200, { "Content-Type": "text/plain; version=0.0.4" }));
+
+  app.get("/api/indexes", async (c) => {
+    await Promise.all(service.indexes.map((index) => index.refresh()));
+    return c.json(describe(service), 200, { "Cache-Control": "no-store" });
+  });
+
+  app.get("/api/search", async (c) => {
+    const parameters = readSearch(new URL(c.req.url).searchParams);
+    const signal = AbortSignal.any([c.req.raw.signal, AbortSignal.timeout(timeout)]);
+    const found = await gate.run(() => service.search(parameters, signal), signal);
+    return c.json(found, 200, { "Cache-Control": "no-store" });
+  });
+
+  app.get("/videos/:id", async (c) => {
+    const found = await service.video(c.req.param("id"));
+    const file = found && (await videos.open(found.name, () => found.served.current.videos()));
+    if (!found) throw new RequestError(404, "no index has a video with this id");
+    if (!file) throw new RequestError(404, "the file of this video is not where the index says: see --videos");
+    const header = (name: string) => c.req.header(name);
+    const [range, ifRange, ifNoneMatch] = ["range", "if-range", "if-none-match"].map(header);
+    return videoResponse(file, { method: c.req.method, range, ifRange, ifNoneMatch });
+  });
+
+  app.get("/", (c) => {
+    const token = c.req.query("token");
+    if (token === undefined) return pageFile("/")!;
+    if (!guard.isToken(token)) throw new RequestError(401, "this is not the token of this server");
+    // the token goes from the address, which is shared and kept, into a cookie that no script can read
+    const cookie = `${COOKIE}=${encodeURIComponent(token)}; Path=/; HttpOnly; SameSite=Lax`;
+    return c.body(null, 303, { Location: "/", ...(guard.needsToken ? { "Set-Cookie": cookie } : {}) });
+  });
+
+  app.get("/page/*", (c) => {
+    const file = pageFile(c.req.path);
+    if (!file) throw new RequestError(404, "there is nothing here");
+    return file;
+  });
+
+  app.notFound((c) => c.json(problem(404, "there is nothing here: see /openapi.json"), 404));
+  app.onError((error) => {
+    const known = toRequestError(error);
+    if (!(error instanceof RequestError) && known.status === 500)
+      log({ event: "error", message: error.stack ?? String(error) });
+    return Response.json(problem(known.status, known.message), {
+      status: known.status,
+      headers: { ...known.headers, "Cache-Control": "no-store" },
+    });
+  });
+  return app;
+}
+
+/** What a client learns of an error: nothing of the machine. */
+function toRequestError(error: Error): RequestError {
+  if (error instanceof RequestError) return error;
+  const late = error.name === "TimeoutError" || error.name === "AbortError";
+  if (late) return new RequestError(503, "the search took too long and was given up", { "Retry-After": "1" });
+  return new RequestError(500, "the server failed; its log has the reason");
+}
+
+const problem = (status: number, message: string) => ({ error: { code: CODES[status] ?? "failed", message } });
+const CODES: Record<number, string> = {
+  400: "bad_request",
+  401: "token_needed",
+  403: "forbidden",
+  404: "not_found",
+  405: "method_not_allowed",
+  413: "body_not_allowed",
+  503: "busy",
+};
+
+function describe({ indexes }: SearchService): IndexesAnswer {
+  const spaces = [...new Set(indexes.map(({ current }) => spaceOf(current)))];
+  return {
+    indexes: indexes.map(({ name, current, problem: trouble }) => ({
+      name,
+      videos: current.manifest.videos,
+      rows: current.size,
+      dim: current.dim,
+      text: current.text !== null,
+      model: `model ${spaces.indexOf(spaceOf(current)) + 1}`,
+      updatedAt: current.manifest.updatedAt,
+      ...(trouble ? { problem: trouble } : {}),
+    })),
+  };
+}
+
+function gauges({ service, gate }: AppParts): Gauge[] {
+  const ofIndexes = (value: (index: SearchService["indexes"][number]) => number) => () =>
+    service.indexes.map((index) => ({ labels: { index: index.name }, value: value(index) }));
+  return [
+    { name: "videoclip_index_rows", help: "Rows of an index.", values: ofIndexes(({ current }) => current.size) },
+    {
+      name: "videoclip_index_videos",
+      help: "Videos of an index.",
+      values: ofIndexes(({ current }) => current.manifest.videos),
+    },
+    {
+      name: "videoclip_index_stale",
+      help: "1 while the newest files of an index cannot be opened.",
+      values: ofIndexes(({ problem: trouble }) => Number(trouble !== undefined)),
+    },
+    { name: "videoclip_searches_running", help: "Searches that run.", values: () => [{ value: gate.running }] },
+    { name: "videoclip_searches_waiting", help: "Searches that wait.", values: () => [{ value: gate.waiting }] },
+  ];
+}

@@ -1,0 +1,16 @@
+/**
+ * A request that the server refuses. It becomes an answer and never reaches the caller of this package; its message
+ * names no path of the machine.
+ */
+export class RequestError extends Error {
+  constructor(
+    /** HTTP status. */
+    readonly status: 400 | 401 | 403 | 404 | 405 | 413 | 500 | 503,
+    message: string,
+    /** Headers of the answer. */
+    readonly headers: Record<string, string> = {},
+  ) {
+    super(message);
+    this.name = "RequestError";
+  }
+}

@@ -1,0 +1,247 @@
+import type { FeatureIndex } from "../features/feature_index.js";
+import { mergeOverlapping, momentsOf, overlaps, rankTogether, timeLine } from "./moments.js";
+import { readLike, type SearchParameters } from "./parameters.js";
+import { RequestError } from "./request_error.js";
+import type { GroupResult, MomentResult, SearchAnswer, TimeLineResult } from "./answers.js";
+import type { ServedIndex } from "./served_index.js";
+import { spaceOf, type TextEncoders } from "./text_encoders.js";
+import { videoId } from "./video_ids.js";
+
+/** Rows that are asked for at first, and at most: a place and a name are read for each. */
+const FIRST_ROWS = 256;
+const MAX_ROWS = 16_384;
+/** Parts of a time line. */
+const BINS = 300;
+/** Moments of a video in a grouped answer. */
+const MOMENTS = 10;
+
+/** A window that was found, with the index that has it. */
+interface Found {
+  start: number;
+  end: number;
+  score: number;
+  /** Name of the index. */
+  index: string;
+  video: string;
+  source: FeatureIndex;
+}
+
+/** What is searched for. */
+interface Query {
+  vector: Float32Array;
+  unknown: string[];
+  /** The moment of a query by example, which is no result itself. */
+  example?: { index: string; video: string; start: number; end: number } | undefined;
+}
+
+interface Opened {
+  served: ServedIndex;
+  index: FeatureIndex;
+}
+
+/** Answers searches over the open indexes. */
+export class SearchService {
+  constructor(
+    readonly indexes: readonly ServedIndex[],
+    private readonly encoders: TextEncoders,
+  ) {}
+
+  /** @throws RequestError for an index, a video or a combination that is not there; `signal.reason` */
+  async search(parameters: SearchParameters, signal: AbortSignal): Promise<SearchAnswer> {
+    const like = parameters.like === undefined ? undefined : await this.#example(parameters.like);
+    return useAll(this.#select(parameters.index, like?.served), async (opened) => {
+      const query = await this.#query(opened, parameters, like, signal);
+      return answer(opened, query, parameters, signal);
+    });
+  }
+
+  /** The index and the name of a video. */
+  async video(id: string): Promise<{ served: ServedIndex; name: string } | undefined> {
+    for (const served of this.indexes) {
+      const name = await served.videoName(id);
+      if (name !== undefined) return { served, name };
+    }
+    return undefined;
+  }
+
+  async #example(text: string) {
+    const { id, time } = readLike(text);
+    const found = await this.video(id);
+    if (!found) throw new RequestError(404, "like: no index has a video with this id");
+    return { ...found, time };
+  }
+
+  /** The indexes with these names; without names those that share the space of `first`. */
+  #select(names: readonly string[], first = this.indexes[0]): ServedIndex[] {
+    if (names.length === 0) {
+      const space = spaceOf(first.current);
+      return this.indexes.filter((served) => spaceOf(served.current) === space);
+    }
+    return [...new Set(names)].map((name) => {
+      const served = this.indexes.find((other) => other.name === name);
+      if (served) return served;
+      throw new RequestError(404, `index: no index is called ${JSON.stringify(name.slice(0, 40))}: see /api/indexes`);
+    });
+  }
+
+  async #query(
+    opened: readonly Opened[],
+    { q, not }: SearchParameters,
+    like: { served: ServedIndex; name: string; time: number } | undefined,
+    signal: AbortSignal,
+  ): Promise<Query> {
+    const [{ index }] = opened;
+    const space = spaceOf(index);
+    if (opened.some((other) => spaceOf(other.index) !== space || other.index.dim !== index.dim))
+      throw new RequestError(400, "index: these indexes have different models, so their scores cannot be compared");
+    if (like) {
+      if (spaceOf(like.served.current) !== space)
+        throw new RequestError(400, "like: the index of this video has another model than the searched ones");
+      return exampleQuery(like);
+    }
+    if (!index.text) throw new RequestError(400, "q: this index has no text model; search it by example, with like");
+    const wanted = await this.encoders.encode(space, q!, signal);
+    if (not === undefined) return { vector: wanted.row, unknown: [...new Set(wanted.unknown)] };
+    const unwanted = await this.encoders.encode(space, not, signal);
+    const vector = wanted.row.map((value, i) => value - unwanted.row[i]);
+    return { vector, unknown: [...new Set([...wanted.unknown, ...unwanted.unknown])] };
+  }
+}
+
+/** Runs `work` on the newest states of indexes, which stay open meanwhile. */
+async function useAll<T>(
+  indexes: readonly ServedIndex[],
+  work: (opened: readonly Opened[]) => Promise<T>,
+  opened: readonly Opened[] = [],
+): Promise<T> {
+  const served = indexes[opened.length];
+  if (!served) return work(opened);
+  return served.use((index) => useAll(indexes, work, [...opened, { served, index }]));
+}
+
+/** The window of a video whose middle is next to a time is the query. */
+async function exampleQuery({
+  served,
+  name,
+  time,
+}: {
+  served: ServedIndex;
+  name: string;
+  time: number;
+}): Promise<Query> {
+  return served.use(async (index) => {
+    if (!index.videos().includes(name)) throw new RequestError(404, "like: the video is not in the index any more");
+    const { spans, rows } = await index.rowsOf(name);
+    if (spans.length === 0) throw new RequestError(404, "like: this video has no rows");
+    const distance = ({ start, end }: { start: number; end: number }) => Math.abs((start + end) / 2 - time);
+    const best = spans.reduce((nearest, span, i) => (distance(span) < distance(spans[nearest]) ? i : nearest), 0);
+    const vector = rows.slice(best * index.dim, (best + 1) * index.dim);
+    return { vector, unknown: [], example: { index: served.name, video: name, ...spans[best] } };
+  });
+}
+
+async function answer(
+  opened: readonly Opened[],
+  query: Query,
+  parameters: SearchParameters,
+  signal: AbortSignal,
+): Promise<SearchAnswer> {
+  const { offset, limit, threshold = Number.NEGATIVE_INFINITY, group, timeline } = parameters;
+  const { results, truncated } = await find(opened, query, parameters, offset + limit + 1, signal);
+  const page = results.slice(offset, offset + limit);
+  const lines = new Map<string, { line: TimeLineResult; moments: MomentResult[] }>();
+  if (timeline || group) {
+    for (const { source, index, video } of bestOfVideos(page)) {
+      const { spans, scores } = await source.similarityOverTime(query.vector, video, { signal });
+      const place = { index, video: idOf(source, video), path: video };
+      const line = { video: place.video, parts: timeLine(spans, scores, BINS).map(rounded) };
+      const own = query.example?.index === index && query.example.video === video ? query.example : undefined;
+      const moments = momentsOf(spans, scores, threshold, own).slice(0, MOMENTS);
+      lines.set(place.video, { line, moments: moments.map((moment) => ({ ...place, ...rounded(moment) })) });
+    }
+  }
+  const groups: GroupResult[] = page.map(({ source, index, video, score }) => {
+    const id = idOf(source, video);
+    return { index, video: id, path: video, score: short(score), moments: lines.get(id)?.moments ?? [] };
+  });
+  const moments: MomentResult[] = page.map(({ source, index, video, start, end, score }) => ({
+    index,
+    video: idOf(source, video),
+    path: video,
+    ...rounded({ start, end, score }),
+  }));
+  return {
+    indexes: opened.map(({ served }) => served.name),
+    unknown: query.unknown,
+    ...(group ? { videos: groups } : { moments }),
+    ...(timeline ? { timelines: [...lines.values()].map(({ line }) => line) } : {}),
+    offset,
+    more: results.length > offset + limit,
+    truncated,
+  };
+}
+
+/** At least `wanted` results if there are as many: more rows are asked for until there are enough of them. */
+async function find(
+  opened: readonly Opened[],
+  query: Query,
+  parameters: SearchParameters,
+  wanted: number,
+  signal: AbortSignal,
+): Promise<{ results: Found[]; truncated: boolean }> {
+  const { group, merge } = parameters;
+  for (let asked = FIRST_ROWS; ; asked *= 4) {
+    const { windows, all } = await ranked(opened, query, parameters, asked, signal);
+    const results = group ? bestOfVideos(windows) : merge ? mergeOverlapping(windows) : windows;
+    if (results.length >= wanted || all) return { results, truncated: false };
+    if (asked >= MAX_ROWS) return { results, truncated: true };
+  }
+}
+
+/** The best windows of all indexes, best first, and whether these are all that can be results. */
+async function ranked(
+  opened: readonly Opened[],
+  { vector, example }: Query,
+  { path, threshold = Number.NEGATIVE_INFINITY }: SearchParameters,
+  top: number,
+  signal: AbortSignal,
+): Promise<{ windows: Found[]; all: boolean }> {
+  const lists: Found[][] = [];
+  let floor = Number.NEGATIVE_INFINITY;
+  for (const { served, index } of opened) {
+    if (index.size === 0) continue;
+    // a filter makes copies of rows, so one that accepts all videos is left out
+    const accepts = (name: string) => name.includes(path ?? "");
+    const filter = path === undefined || index.videos().every(accepts) ? undefined : accepts;
+    const hits = await index.search({ vector, top, filter, signal });
+    // windows of other indexes below the last one could be behind some that were not asked for
+    if (hits.length === top) floor = Math.max(floor, hits[top - 1].score);
+    lists.push(hits.map((hit) => ({ ...hit, index: served.name, source: index })));
+  }
+  const isExample = (window: Found) =>
+    example && window.index === example.index && window.video === example.video && overlaps(window, example);
+  const windows = rankTogether(lists).filter(
+    (window) => window.score >= floor && window.score >= threshold && !isExample(window),
+  );
+  return { windows, all: floor === Number.NEGATIVE_INFINITY || floor < threshold };
+}
+
+function bestOfVideos(windows: readonly Found[]): Found[] {
+  const seen = new Set<string>();
+  return windows.filter(({ index, video }) => {
+    const key = `${index}\0${video}`;
+    return !seen.has(key) && seen.add(key);
+  });
+}
+
+const idOf = (index: FeatureIndex, video: string): string => videoId(index.manifest.id, video);
+
+/** The shortest number that is the same float32, so that a score that was read is also a threshold. */
+function short(score: number): number {
+  for (let digits = 6; digits < 9; digits++) {
+    const value = Number(score.toPrecision(digits));
+    if (Math.fround(value) === score) return value;
+  }
+  return Number(score.toPrecision(9));
+}
+const rounded = <T extends { score: number }>(span: T): T => ({ ...span, score: short(span.score) });

@@ -1,0 +1,63 @@
+import type { FeatureIndex } from "../features/feature_index.js";
+import {
+  type IndexTextEncoder,
+  openTextEncoder,
+  type OpenTextEncoderOptions,
+  textRows,
+} from "../features/index_text_encoder.js";
+
+/** Sentences whose rows are kept: paging, time lines and shared addresses ask for the same ones again. */
+const KEPT = 512;
+
+/** A sentence in the space of an index. */
+export interface EncodedText {
+  /** f32 `[dim]`. */
+  row: Float32Array;
+  /** Words that the model does not know. */
+  unknown: readonly string[];
+}
+
+/** What two indexes must share so that a sentence has one row in both, and their scores can be compared. */
+export const spaceOf = ({ manifest: { text, id } }: FeatureIndex): string =>
+  text
+    ? JSON.stringify([text.kind, text.weights ?? [text.path, text.randomWeights], text.words ?? null])
+    : `features ${id}`;
+
+/** The open text encoders, one for each model, with the rows of recent sentences. */
+export class TextEncoders {
+  #open = new Map<string, { encoder: IndexTextEncoder; rows: Map<string, EncodedText> }>();
+
+  constructor(private readonly options: OpenTextEncoderOptions) {}
+
+  /** Opens the encoder of an index unless it is open. @throws IndexError, InvalidArgumentError, WeightsError */
+  async open(index: FeatureIndex): Promise<void> {
+    const { text } = index;
+    const space = spaceOf(index);
+    if (!text || this.#open.has(space)) return;
+    const encoder = await openTextEncoder(text, this.options);
+    if (this.#open.has(space)) encoder.dispose();
+    else this.#open.set(space, { encoder, rows: new Map() });
+  }
+
+  /** The row of a sentence. @param space of the index, by {@link spaceOf}; its encoder is open */
+  async encode(space: string, sentence: string, signal: AbortSignal): Promise<EncodedText> {
+    const { encoder, rows } = this.#open.get(space)!;
+    const known = rows.get(sentence);
+    if (known) {
+      // the last one that was used is the last one to go
+      rows.delete(sentence);
+      rows.set(sentence, known);
+      return known;
+    }
+    const { rows: row, unknown } = await textRows(encoder, [sentence], signal);
+    const encoded = { row, unknown };
+    rows.set(sentence, encoded);
+    if (rows.size > KEPT) rows.delete(rows.keys().next().value!);
+    return encoded;
+  }
+
+  dispose(): void {
+    for (const { encoder } of this.#open.values()) encoder.dispose();
+    this.#open.clear();
+  }
+}
