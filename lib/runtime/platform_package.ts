@@ -43,7 +43,7 @@ export function platformAddons(): string[] {
   return installed === undefined ? paths : [installed, ...paths];
 }
 
-/** The path of the kernels for GPUs in a package of their own; undefined if it is not installed. */
+/** The path of the kernels for GPUs in the package for GPUs; undefined if it is not installed. */
 export const gpuFile = (): string | undefined => resolved("@videoclip/cuda/videoclip.gpu");
 
 function resolved(file: string): string | undefined {

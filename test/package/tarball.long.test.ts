@@ -152,7 +152,7 @@ test("publint finds nothing", () => {
   });
 });
 
-test("the kernels for GPUs are found in a package of their own", () => {
+test("the kernels for GPUs are found in a separate package", () => {
   writeFileSync(join(folder, "videoclip.gpu"), "no kernels");
   const { path, files } = packCuda(folder, join(folder, "videoclip.gpu"));
   assert.ok(files.includes("videoclip.gpu"));

@@ -29,7 +29,7 @@ std::string& packaged_gpu_file() {
 }
 
 // The path of the GPU file: beside the addon, as in a build; one folder above, where the addons of all platforms in
-// a package share it; or in a package of its own.
+// a package share it; or in a separate package.
 std::string gpu_file() {
 #if defined(_WIN32)
   return "videoclip.gpu";
