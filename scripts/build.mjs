@@ -6,6 +6,8 @@
 //   --cpu            no CUDA kernels, also if an earlier build had them; also with VIDEOCLIP_CUDA=off
 //   --native         the addon alone
 //   --release        as it is published: no emulator, every GPU architecture where nvcc is found; into build/release
+//   --target NAME    the addon alone for another system, by native/toolchains/NAME.cmake, as it is published without CUDA kernels;
+//                    into build/NAME
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -17,10 +19,14 @@ import { writeDoors } from "./doors.mjs";
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const has = (word) => process.argv.includes(`--${word}`);
 const quiet = has("quiet");
-const release = has("release");
-const folder = release ? "build/release" : "build";
+const target = has("target") ? process.argv[process.argv.indexOf("--target") + 1] : undefined;
+const toolchain = join(root, `native/toolchains/${target}.cmake`);
+if (target !== undefined && !existsSync(toolchain)) fail(`--target ${target}: there is no ${toolchain}`);
+const release = has("release") || target !== undefined;
+const name = target ?? (release ? "release" : "native");
+const folder = name === "native" ? "build" : `build/${name}`;
 const wish = process.env.VIDEOCLIP_CUDA;
-const withoutCuda = has("cpu") || wish === "off";
+const withoutCuda = has("cpu") || target !== undefined || wish === "off";
 const asksForCuda = !withoutCuda && (has("cuda") || wish === "on");
 const hasNvcc = !withoutCuda && runs("nvcc");
 const before = release ? "" : cacheOf(folder);
@@ -30,6 +36,7 @@ const settings = [
   `-DVIDEOCLIP_EMULATOR=${emulator ? "ON" : "OFF"}`,
   `-DVIDEOCLIP_CUDA=${cuda ? "ON" : "OFF"}`,
   `-DVIDEOCLIP_CUDA_ARCHITECTURES=${release ? "all" : "80;90a"}`,
+  ...(target === undefined ? [] : [`-DCMAKE_TOOLCHAIN_FILE=${toolchain}`]),
 ];
 const cmakeJs = join(root, "node_modules/cmake-js/bin/cmake-js");
 const options = ["--out", folder, ...settings.map((setting) => setting.replace("-D", "--CD"))];
@@ -105,7 +112,7 @@ mkdirSync(join(root, folder), { recursive: true });
 if (asksForCuda && !hasNvcc)
   fail("The CUDA kernels need nvcc (CUDA 13) on the path. Install the CUDA toolkit, or build without --cuda.");
 const native = `${digest([...sources("native"), join(root, "CMakeLists.txt"), join(root, "scripts/join_kernels.mjs")])} ${settings.join(" ")}`;
-const stamp = release ? "release.sha256" : "native.sha256";
+const stamp = `${name}.sha256`;
 const isBuilt = unchanged(stamp, native, `${folder}/Release/videoclip.node`);
 const needsKernels = cuda && !has("emulator") && !unchanged(`gpu.${stamp}`, native, `${folder}/Release/videoclip.gpu`);
 if (!isBuilt || needsKernels) {
@@ -133,7 +140,8 @@ if (needsKernels) {
 }
 
 const lib = digest([...sources("lib"), join(root, "tsconfig.json")]);
-if (!has("native") && !unchanged("lib.sha256", lib, "dist/index.js")) {
+const nativeOnly = has("native") || target !== undefined;
+if (!nativeOnly && !unchanged("lib.sha256", lib, "dist/index.js")) {
   run("Compiling the TypeScript", process.execPath, [
     join(root, "node_modules/typescript/bin/tsc"),
     "-p",
@@ -141,4 +149,4 @@ if (!has("native") && !unchanged("lib.sha256", lib, "dist/index.js")) {
   ]);
   writeFileSync(join(root, "build/lib.sha256"), lib);
 }
-if (!has("native")) writeDoors(root);
+if (!nativeOnly) writeDoors(root);

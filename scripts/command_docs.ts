@@ -16,7 +16,7 @@ const HEAD = `<!-- Written by \`npm run docs:commands\` from the commands in lib
 - Exit codes: 0 when everything went well, 1 for a failure while running, 2 for wrong usage, 130 after an interruption. SIGINT (Ctrl-C)
   and SIGTERM end a command in order: what was finished is safe on the disk, and the message says how to go on.
 - A failure prints its reason and its [code](errors.md).
-- \`VIDEOCLIP_ISA=portable|avx2|avx512|amx\` forces an instruction set of the CPU, \`VIDEOCLIP_NVTX=1\` names ops in a GPU profiler's time
+- \`VIDEOCLIP_ISA=portable|neon|neon-bf16|avx2|avx512|amx\` forces an instruction set of the CPU, \`VIDEOCLIP_NVTX=1\` names ops in a GPU profiler's time
   line.
 
 Features in a folder:

@@ -107,13 +107,18 @@ export interface Addon {
   cuda(): { usable: boolean; reason: string; driverVersion: number; devices: number };
 }
 
-/** Paths at which the addon may be: in a clone, and in the package of this platform; scripts/pack.mjs uses the same names. */
+/**
+ * Paths at which the addon may be: in a clone, built for this system or by a cross compiler, and in the package of this platform;
+ * scripts/pack.mjs uses the same names.
+ */
 function candidates(): string[] {
   const here: string | undefined = import.meta.url;
   if (here === undefined) return []; // a bundle in CommonJS format
-  const clone = new URL("../../build/Release/videoclip.node", here);
-  const paths = clone.protocol === "file:" ? [fileURLToPath(clone)] : []; // Next.js gives it a path on the web server
-  return [...new Set([...paths, ...platformAddons()])];
+  const builds = ["Release", `${process.platform}-${process.arch}/Release`].map(
+    (folder) => `../../build/${folder}/videoclip.node`,
+  );
+  const clone = builds.map((path) => new URL(path, here)).filter(({ protocol }) => protocol === "file:"); // Next.js gives it a path on the web server
+  return [...new Set([...clone.map((url) => fileURLToPath(url)), ...platformAddons()])];
 }
 
 let loaded: { addon: Addon; path: string } | undefined;

@@ -53,7 +53,7 @@ interface SharedEngine {
 export class Device {
   readonly name: string;
   readonly isGpu: boolean;
-  /** Implementation of the kernels: an instruction set of the CPU (`portable`, `avx2`, `avx512`, `amx`) or `cuda`. */
+  /** Implementation of the kernels: an instruction set of the CPU (such as `portable`, `avx2` or `neon`) or `cuda`. */
   readonly backend: string;
   readonly threads: number;
   /** Name of the GPU; empty for a CPU. */
@@ -220,7 +220,7 @@ function bytesToPin(call: string, buffer: ArrayBuffer | SharedArrayBuffer): Uint
 }
 
 /**
- * Opens a device, or shares the one in `options.device`. `VIDEOCLIP_ISA=portable|avx2|avx512|amx` forces a CPU backend.
+ * Opens a device, or shares the one in `options.device`. `VIDEOCLIP_ISA=portable|neon|neon-bf16|avx2|avx512|amx` forces a CPU backend.
  * @throws InvalidArgumentError; DeviceError for a device or a precision that this machine does not have
  */
 export function createDevice(options: DeviceOptions = {}): Device {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "runtime/matrix_unit.h"
+#include "runtime/processor.h"
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -21,8 +22,12 @@ std::map<std::string, Kernel>& table(Backend backend) {
 // The backend whose kernels another one uses where it has no such kernel.
 Backend base(Backend backend) {
   if (backend == Backend::amx) return Backend::avx512;
+  if (backend == Backend::neon_bf16) return Backend::neon;
   if (backend != Backend::amx_emulated) return backend;
-  return table(Backend::avx2).empty() ? Backend::portable : Backend::avx2;
+  for (Backend wide : {Backend::avx2, Backend::neon}) {
+    if (!table(wide).empty()) return wide;
+  }
+  return Backend::portable;
 }
 
 #if defined(__x86_64__)
@@ -45,6 +50,10 @@ const char* backend_name(Backend backend) {
       return "avx512";
     case Backend::avx2:
       return "avx2";
+    case Backend::neon:
+      return "neon";
+    case Backend::neon_bf16:
+      return "neon-bf16";
     case Backend::cuda:
       return "cuda";
     case Backend::cuda_emulated:
@@ -68,6 +77,8 @@ bool backend_supported(Backend backend) {
   }
   if (backend == Backend::avx2) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 #endif
+  if (backend == Backend::neon) return true;  // every arm64 processor has it, and no other build
+  if (backend == Backend::neon_bf16) return has_bfdot();
   return backend == Backend::portable || backend == Backend::cuda || backend == Backend::cuda_emulated;
 }
 
@@ -80,13 +91,15 @@ const char* bf16_refusal(Backend backend) {
     return made_by_intel() ? "this processor's AVX512-BF16 is slower than f32" : nullptr;
   }
 #endif
-  return "the instruction set has no bf16 products (AMX or AVX512-BF16)";
+  // By the manuals, a processor starts as many BFDOT per cycle as products of f32, and each has twice as many products.
+  if (backend == Backend::neon_bf16) return nullptr;
+  return "the processor or the instruction set has no bf16 products (AMX, AVX512-BF16, or BF16 of arm64)";
 }
 
 int tile_depth(Backend backend) { return backend == Backend::amx || backend == Backend::amx_emulated ? 16 : 0; }
 
 Backend best_cpu_backend() {
-  for (Backend backend : {Backend::amx, Backend::avx512, Backend::avx2}) {
+  for (Backend backend : {Backend::amx, Backend::avx512, Backend::avx2, Backend::neon_bf16, Backend::neon}) {
     if (backend_supported(backend)) return backend;
   }
   return Backend::portable;

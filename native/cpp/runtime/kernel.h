@@ -39,9 +39,20 @@ struct Kernel {
 // The backends: the instruction sets that the CPU kernels are compiled for, from narrow to wide, then CUDA and its
 // emulation. There is one table of kernels per backend, filled by static registration: VIDEOCLIP_KERNEL at the end of
 // each cpu/<op>.cc, VIDEOCLIP_CUDA_KERNEL at the end of each cuda/<op>.cu. `amx` has its own kernels for products of
-// bf16, on Intel's matrix unit, and `amx_emulated` the same with that unit in software; all others are those of `base`.
-enum class Backend : int { amx_emulated = 0, portable = 1, avx2 = 2, avx512 = 3, amx = 4, cuda = 5, cuda_emulated = 6 };
-constexpr int kBackendCount = 7;
+// bf16, on Intel's matrix unit, `amx_emulated` the same with that unit in software, and `neon_bf16` with BFDOT; all
+// others are those of `base`.
+enum class Backend : int {
+  amx_emulated = 0,
+  portable = 1,
+  neon = 2,
+  neon_bf16 = 3,
+  avx2 = 4,
+  avx512 = 5,
+  amx = 6,
+  cuda = 7,
+  cuda_emulated = 8
+};
+constexpr int kBackendCount = 9;
 
 const char* backend_name(Backend backend);
 bool backend_supported(Backend backend);  // compiled in, and available on this processor

@@ -112,7 +112,7 @@ struct Tiles {
   }
 };
 
-int64_t window_lines(const Conv3dArgs& a) { return a.kernel[0] * a.kernel[1]; }
+inline int64_t window_lines(const Conv3dArgs& a) { return a.kernel[0] * a.kernel[1]; }
 
 // The input lines of the window of an output line, at W = 0; null for a line in the padding.
 template <typename T>

@@ -1,6 +1,7 @@
 #pragma once
 // Sums of products of bf16 by vectors. A sum runs over (tap, pair) in that order from zero; of a pair, the second
-// product is added first, as by the instruction vdpbf16ps. It does not depend on the tile, the batch or the threads.
+// product is added first, as by the instruction vdpbf16ps; BFDOT of arm64 adds the two products to each other first.
+// It does not depend on the tile, the batch or the threads.
 #include "cpu/gemm/gemm_tile.h"
 #include "cpu/primitives/storage.h"
 
@@ -48,7 +49,21 @@ __attribute__((noinline)) void bf16_product_plain(const Bf16* const* rows, int64
   }
 }
 
-#if defined(__AVX512F__)
+#if defined(__ARM_FEATURE_BF16_VECTOR_ARITHMETIC)
+template <int kVectors>
+__attribute__((noinline)) void bf16_product_dot(const Bf16* const* rows, int64_t taps, int64_t pairs, const float* b,
+                                                float* sums) {
+  Vec c[kBf16Rows][kVectors] = {};
+  for (int64_t tap = 0; tap < taps; ++tap, b += pairs * kVectors * kLanes) {
+    const Bf16* const* a = rows + tap * kBf16Rows;
+    if (a[0]) add_pairs(c, a, pairs, b);
+  }
+#pragma GCC unroll 14
+  for (int r = 0; r < kBf16Rows; ++r) {
+    for (int v = 0; v < kVectors; ++v) store(sums + (r * kVectors + v) * kLanes, c[r][v]);
+  }
+}
+#elif defined(__AVX512F__)
 template <int kVectors>
 __attribute__((noinline, target("avx512bf16"))) void bf16_product_dot(const Bf16* const* rows, int64_t taps,
                                                                       int64_t pairs, const float* b, float* sums) {
@@ -80,7 +95,11 @@ inline void bf16_product(const Bf16* const* rows, int64_t taps, int64_t pairs, c
   static const bool dot = __builtin_cpu_supports("avx512bf16");
   if (dot) return bf16_product_dot<kVectors>(rows, taps, pairs, b, sums);
 #endif
+#if defined(__ARM_FEATURE_BF16_VECTOR_ARITHMETIC)
+  bf16_product_dot<kVectors>(rows, taps, pairs, b, sums);
+#else
   bf16_product_plain<kVectors>(rows, taps, pairs, b, sums);
+#endif
 }
 
 // The sums of a tile in the columns of a panel of `width` columns.

@@ -6,6 +6,9 @@
 // rows: [taps][kTileRows] pointers to `channels` consecutive inputs each (a row of zeros for padding). A tap whose
 // first pointer is null adds nothing to any row of the tile.
 #include "cpu/primitives/storage.h"
+#if defined(VIDEOCLIP_NEON)
+#include "cpu/gemm/neon_products.h"
+#endif
 
 namespace videoclip {
 namespace VIDEOCLIP_ISA {
@@ -19,6 +22,9 @@ __attribute__((noinline)) void gemm_tile(const float* const* rows, int64_t taps,
   for (int64_t tap = 0; tap < taps; ++tap, b += channels * kVectors * kLanes) {
     const float* const* a = rows + tap * kTileRows;
     if (!a[0]) continue;
+#if defined(VIDEOCLIP_NEON)
+    add_products(c, a, channels, b, kVectors * kLanes);
+#else
     for (int64_t k = 0; k < channels; ++k) {
       Vec w[kVectors];
       for (int v = 0; v < kVectors; ++v) w[v] = load(b + (k * kVectors + v) * kLanes);
@@ -28,6 +34,7 @@ __attribute__((noinline)) void gemm_tile(const float* const* rows, int64_t taps,
         for (int v = 0; v < kVectors; ++v) c[r][v] += x * w[v];
       }
     }
+#endif
   }
 #pragma GCC unroll 14
   for (int r = 0; r < kRows; ++r) {

@@ -1,6 +1,7 @@
 #pragma once
 // Blocks of f32 matrices as operands of a product of bf16 (bf16_tile.h), rounded while they are packed. kInstruction:
-// by the instruction of AVX512-BF16, to which numbers below the normal ones are zero, as they are to the products.
+// by the instruction of AVX512-BF16, to which numbers below the normal ones are zero, as they are to the products, or
+// by that of arm64, which keeps them.
 #include <algorithm>
 
 #include "cpu/gemm/bf16_tile.h"
@@ -14,6 +15,8 @@ inline bool rounds_by_instruction() {
 #if defined(__AVX512F__)
   static const bool rounds = __builtin_cpu_supports("avx512bf16");
   return rounds;
+#elif defined(__ARM_FEATURE_BF16_VECTOR_ARITHMETIC)
+  return true;
 #else
   return false;
 #endif
@@ -28,6 +31,10 @@ inline TwoHalves round_two(Vec low, Vec high) {
     __m512i both;
     asm("vcvtne2ps2bf16 %1, %2, %0" : "=v"(both) : "v"(low), "v"(high));
     return (TwoHalves)both;
+  }
+#elif defined(__ARM_FEATURE_BF16_VECTOR_ARITHMETIC)
+  if constexpr (kInstruction) {
+    return (TwoHalves)vcvtq_high_bf16_f32(vcvtq_low_bf16_f32((float32x4_t)low), (float32x4_t)high);
   }
 #endif
   TwoHalves both;
@@ -46,6 +53,11 @@ inline Words round_pairs(Vec low, Vec high) {
                                                         8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
     const __m512i both = (__m512i)round_two<true>(low, high);
     return (Words)_mm512_maskz_permutexvar_epi16(0xffffffffu, _mm512_load_si512(kOrder), both);
+  }
+#elif defined(__ARM_FEATURE_BF16_VECTOR_ARITHMETIC)
+  if constexpr (kInstruction) {
+    const uint16x8_t both = (uint16x8_t)round_two<true>(low, high);
+    return (Words)vzip1q_u16(both, vextq_u16(both, both, 4));
   }
 #endif
   return round_words(low) | round_words(high) << 16;

@@ -65,6 +65,10 @@ __attribute__((noinline)) void panel_tile(const PanelTile<float>& p) {
       b += p.units * p.width;
       continue;
     }
+#if defined(VIDEOCLIP_NEON)
+    add_products(c, a, p.units, b, p.width);
+    b += p.units * p.width;
+#else
     for (int64_t k = 0; k < p.units; ++k, b += p.width) {
       Vec w[kAll];
 #pragma GCC unroll 2
@@ -79,6 +83,7 @@ __attribute__((noinline)) void panel_tile(const PanelTile<float>& p) {
         if (kHalf) half[r] += low_half(x) * w_half;
       }
     }
+#endif
   }
 #pragma GCC unroll 2
   for (int v = 0; v < kAll; ++v) {
@@ -99,7 +104,7 @@ inline void panel_rows(const PanelTile<float>& p) {
   if (p.used > kLanes + (kHalves ? kHalfLanes : 0)) return panel_tile<2, false, kRows>(p);
   if (p.used > kLanes) return panel_tile<1, kHalves, kRows>(p);
   if (p.used > kHalfLanes || !kHalves) return panel_tile<1, false, kRows>(p);
-  return panel_tile<0, kHalves, kRows>(p);
+  if constexpr (kHalves) panel_tile<0, kHalves, kRows>(p);
 }
 
 // Rows past `count` are computed and not stored.

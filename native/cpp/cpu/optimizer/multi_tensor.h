@@ -40,6 +40,8 @@ inline Vec square_root(Vec x) {
   return (Vec)_mm512_maskz_sqrt_ps(0xffff, (__m512)x);  // the plain form warns with GCC 12
 #elif defined(__AVX2__)
   return (Vec)_mm256_sqrt_ps((__m256)x);
+#elif defined(VIDEOCLIP_NEON)
+  return (Vec)vsqrtq_f32((float32x4_t)x);
 #else
   for (int i = 0; i < kLanes; ++i) x[i] = __builtin_sqrtf(x[i]);
   return x;

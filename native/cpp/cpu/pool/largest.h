@@ -18,7 +18,7 @@ struct Largest<float> {
   static Vector zero() { return Vec{}; }
   static Vector load(const float* p, int64_t n) { return load_some(p, n); }
   static void store(float* p, Vector v, int64_t n) { store_some(p, v, n); }
-  static Vector of(Vector best, Vector x) { return (best >= x) | (best != best) ? best : x; }
+  static Vector of(Vector best, Vector x) { return ((best >= x) | (best != best)) ? best : x; }
 };
 
 template <>
@@ -53,6 +53,8 @@ struct Largest<Bf16> {
     return (Vector)_mm512_max_epi16((__m512i)best, (__m512i)x);
 #elif defined(__AVX2__)
     return (Vector)_mm256_max_epi16((__m256i)best, (__m256i)x);
+#elif defined(VIDEOCLIP_NEON)
+    return (Vector)vmaxq_s16((int16x8_t)best, (int16x8_t)x);
 #else
     return best > x ? best : x;
 #endif

@@ -25,6 +25,8 @@ inline Vec load(const uint16_t* p) {
   return (Vec)_mm512_maskz_cvtph_ps(0xffff, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
 #elif defined(__AVX2__)
   return (Vec)_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+#elif defined(VIDEOCLIP_NEON)
+  return (Vec)vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p)));
 #else
   Vec v;
   for (int i = 0; i < kLanes; ++i) v[i] = from_half(p[i]);

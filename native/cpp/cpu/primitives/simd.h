@@ -6,6 +6,8 @@
 
 #if defined(__AVX2__)
 #include <immintrin.h>
+#elif defined(VIDEOCLIP_NEON)
+#include <arm_neon.h>
 #endif
 
 #include "runtime/kernel.h"
@@ -26,6 +28,9 @@ constexpr int kTileRows = 14;  // 14 x 2 accumulators + 2 weights + 1 broadcast 
 #elif defined(__AVX2__)
 constexpr int kLanes = 8;
 constexpr int kTileRows = 6;  // 6 x 2 accumulators + 2 weights + 1 broadcast fit 16 registers
+#elif defined(VIDEOCLIP_NEON)
+constexpr int kLanes = 4;
+constexpr int kTileRows = 8;  // 8 x 2 accumulators + 4 x 2 weights + 4 values of a row fit 32 registers
 #else
 constexpr int kLanes = 4;
 constexpr int kTileRows = 6;
@@ -71,6 +76,7 @@ inline Vec first_lanes(Vec v, int64_t n) {
 
 // Stores past the caches, to an address that is a multiple of the vector's size. `stream_end` must follow before
 // another thread may read. For outputs that no cache holds: an ordinary store would first read the line it overwrites.
+// On arm64 it is an ordinary store, because the processors recognise lines that are overwritten whole.
 inline void stream(float* p, Vec v) {
 #if defined(__AVX512F__)
   _mm512_stream_ps(p, (__m512)v);

@@ -50,7 +50,13 @@ inline Vec load_some(const Bf16* p, int64_t n) {
   return load(some);
 #endif
 }
-inline void store(Bf16* p, Vec v) { *reinterpret_cast<Halves*>(p) = __builtin_convertvector(round_words(v), Halves); }
+inline void store(Bf16* p, Vec v) {
+#if defined(__ARM_FEATURE_BF16_VECTOR_ARITHMETIC)
+  *reinterpret_cast<Halves*>(p) = (Halves)vcvt_bf16_f32((float32x4_t)v);
+#else
+  *reinterpret_cast<Halves*>(p) = __builtin_convertvector(round_words(v), Halves);
+#endif
+}
 inline void store_some(Bf16* p, Vec v, int64_t n) {
   if (n >= kLanes) return store(p, v);
 #if defined(__AVX512F__)

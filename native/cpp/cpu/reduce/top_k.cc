@@ -15,7 +15,7 @@ namespace videoclip {
 namespace VIDEOCLIP_ISA {
 namespace {
 
-#if defined(__AVX512F__)
+#if defined(__AVX512F__) || defined(VIDEOCLIP_NEON)
 constexpr int kTileQueries = 6;  // x 4 rows: 24 sums, 4 rows and 1 query fit 32 registers
 #else
 constexpr int kTileQueries = 2;  // 8 sums, 4 rows and 1 query fit 16
