@@ -122,8 +122,11 @@ export const packHere = (destination, addon) => [packMain(destination).path, pac
 function packAll(destination) {
   const packed = [packMain(destination)];
   for (const platform of PLATFORMS) {
-    const addon = join(root, prebuiltOf(platform));
-    if (existsSync(addon)) packed.push(packPlatform(destination, platform, addon));
+    // made by scripts/prebuild.mjs, or by the cross compiler: node scripts/build.mjs --target linux-arm64
+    const addon = [prebuiltOf(platform), `build/${platform}/Release/videoclip.node`]
+      .map((path) => join(root, path))
+      .find(existsSync);
+    if (addon) packed.push(packPlatform(destination, platform, addon));
     else process.stderr.write(`${prebuiltOf(platform)} is missing: no package for ${platform}\n`);
   }
   if (existsSync(join(root, GPU_FILE))) packed.push(packCuda(destination, join(root, GPU_FILE)));

@@ -95,13 +95,17 @@ async function saveFrom(items: InputItems, target: OpenTarget, options: SaveOpti
   const { store, roots, counts, sources } = target;
   const { encoder, saveDtype = "f16" } = options;
   const open = new Map<string, OpenVideo>();
-  const ended = new Grouped<EndedVideo>(async (group) => {
-    await saveGroup(group, target, options);
-    for (const { event } of group) {
-      open.delete(event.path);
-      sources.forget(event.path);
-    }
-  }, SAVED_TOGETHER);
+  const ended = new Grouped<EndedVideo>(
+    async (group) => {
+      await saveGroup(group, target, options);
+      for (const { event } of group) {
+        open.delete(event.path);
+        sources.forget(event.path);
+      }
+    },
+    SAVED_TOGETHER,
+    store.pause,
+  );
   try {
     for await (const event of extractEvents(items, options, sources)) {
       const { path } = event;

@@ -128,6 +128,11 @@ export class FeatureStore {
     return this.#bucket?.objects.address() ?? this.folder;
   }
 
+  /** Milliseconds for which videos wait to be saved together: each request of a bucket costs, and takes longer than a sync. */
+  get pause(): number {
+    return this.#bucket ? 1000 : 0;
+  }
+
   /** The reason why the features of a record cannot be used; undefined if they can. Objects are not looked at. */
   async faultOf(record: ManifestRecord): Promise<string | undefined> {
     if (this.#bucket) return undefined;

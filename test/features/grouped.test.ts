@@ -54,4 +54,15 @@ test("an error of the work rejects the next call of add or finish, and waiting i
   assert.equal(groups, [[-1]]);
 });
 
+test("with a pause, a group waits for more items, but not when it is full or the last one", async () => {
+  const groups: number[][] = [];
+  const work = (group: number[]) => Promise.resolve(void groups.push(group));
+  const grouped = new Grouped<number>(work, 3, 2 ** 30);
+  for (const item of [0, 1, 2, 3, 4]) await grouped.add(item);
+  await new Promise(setImmediate);
+  assert.equal(groups, [[0, 1, 2]]);
+  await grouped.finish();
+  assert.equal(groups, [[0, 1, 2], [3, 4]]); // prettier-ignore
+});
+
 test.run();
