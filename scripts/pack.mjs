@@ -1,5 +1,5 @@
 // npm run pack:all [FOLDER]: packs the main package, a package for each platform whose addon `npm run prebuild` has made, and
-// the kernels for GPUs, as tarballs. It packs copies, so that the clone does not change.
+// the kernels for GPUs, as tarballs, and writes a bill of materials. It packs copies, so that the clone does not change.
 import { spawnSync } from "node:child_process";
 import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -118,6 +118,20 @@ export const packCuda = (destination, file) =>
 /** Packs what this platform needs, from dist/ and a built addon: the main package and that of the platform. @returns paths of both */
 export const packHere = (destination, addon) => [packMain(destination).path, packPlatform(destination, undefined, addon).path]; // prettier-ignore
 
+/** A software bill of materials of the main package (CycloneDX), which does not change from one run to the next. */
+function writeMaterials(destination) {
+  const text = run("npm", "sbom", "--sbom-format", "cyclonedx", "--omit", "dev", "--package-lock-only");
+  const { serialNumber: _, metadata, ...rest } = JSON.parse(text);
+  const { timestamp: __, tools: ___, ...kept } = metadata;
+  const { name, version } = manifest();
+  const path = join(destination, `${name}-${version}.cdx.json`);
+  writeFileSync(
+    path,
+    `${JSON.stringify({ ...rest, metadata: { ...kept, component: { ...kept.component, name } } }, undefined, 2)}\n`,
+  );
+  return path;
+}
+
 /** Packs everything that `scripts/prebuild.mjs` has made. */
 function packAll(destination) {
   const packed = [packMain(destination)];
@@ -131,6 +145,7 @@ function packAll(destination) {
   }
   if (existsSync(join(root, GPU_FILE))) packed.push(packCuda(destination, join(root, GPU_FILE)));
   else process.stderr.write(`${GPU_FILE} is missing: no package @videoclip/cuda\n`);
+  process.stdout.write(`${writeMaterials(destination)}\n`);
   for (const { path, bytes } of packed) process.stdout.write(`${(bytes / 1e6).toFixed(2)} MB  ${path}\n`);
 }
 

