@@ -11,7 +11,7 @@ import {
 } from "./index_format.js";
 import { IndexRows, type RowRange } from "./index_rows.js";
 import { type IndexedVideo, IndexWriter } from "./index_writer.js";
-import { halfToFloat } from "../base/half_floats.js";
+import { halfValues } from "../base/half_floats.js";
 import { isArrayOf } from "../base/typed_arrays.js";
 
 /** Seconds of work between two commits of a long append. */
@@ -301,7 +301,7 @@ export class FeatureIndex {
       if (index < 0) throw new InvalidArgumentError(`video: ${video} is not in the index`, { argument: "video" });
       const { first, rows: count } = files.video(index);
       const stored = rows.gather([{ first, count }]);
-      const values = stored instanceof Float32Array ? stored : Float32Array.from(stored, halfToFloat);
+      const values = stored instanceof Float32Array ? stored : fromHalves(stored);
       return { spans: files.spansOf(index).map(({ start, end }) => ({ start, end })), rows: values };
     });
   }
@@ -364,6 +364,13 @@ function closeUnused({ files, rows, users, retired }: Opened): void {
 function matching(files: IndexFiles, filter: (video: string) => boolean): RowRange[] {
   const names = files.names();
   return files.videos().flatMap(({ first, rows: count }, i) => (filter(names[i]) ? [{ first, count }] : []));
+}
+
+function fromHalves(halves: Uint16Array): Float32Array {
+  const table = halfValues();
+  const values = new Float32Array(halves.length);
+  for (let i = 0; i < halves.length; i++) values[i] = table[halves[i]];
+  return values;
 }
 
 function hitOf(files: IndexFiles, row: number, score: number): SearchHit {

@@ -1,9 +1,11 @@
-import type { FeatureIndex } from "../features/feature_index.js";
+import type { FeatureIndex, SearchHit } from "../features/feature_index.js";
+import { Gate } from "./gate.js";
 import { mergeOverlapping, momentsOf, overlaps, rankTogether, timeLine } from "./moments.js";
 import { readLike, type SearchParameters } from "./parameters.js";
 import { RequestError } from "./request_error.js";
 import type { GroupResult, MomentResult, SearchAnswer, TimeLineResult } from "./answers.js";
 import type { ServedIndex } from "./served_index.js";
+import { SharedPasses } from "./shared_passes.js";
 import { spaceOf, type TextEncoders } from "./text_encoders.js";
 import { videoId } from "./video_ids.js";
 
@@ -39,8 +41,28 @@ interface Opened {
   index: FeatureIndex;
 }
 
+/** Searches with a filter that run at once: each copies the rows that it looks at. */
+const FILTERED = 2;
+
+/** Searches the rows of indexes. */
+class Rows {
+  readonly #shared = new SharedPasses();
+  readonly #filtered = new Gate(FILTERED, Infinity);
+
+  async search(
+    index: FeatureIndex,
+    vector: Float32Array,
+    { top, filter, signal }: { top: number; filter: ((name: string) => boolean) | undefined; signal: AbortSignal },
+  ): Promise<SearchHit[]> {
+    if (!filter) return this.#shared.search(index, vector, top, signal);
+    return this.#filtered.run(() => index.search({ vector, top, filter, signal }), signal);
+  }
+}
+
 /** Answers searches over the open indexes. */
 export class SearchService {
+  readonly #rows = new Rows();
+
   constructor(
     readonly indexes: readonly ServedIndex[],
     private readonly encoders: TextEncoders,
@@ -51,7 +73,7 @@ export class SearchService {
     const like = parameters.like === undefined ? undefined : await this.#example(parameters.like);
     return useAll(this.#select(parameters.index, like?.served), async (opened) => {
       const query = await this.#query(opened, parameters, like, signal);
-      return answer(opened, query, parameters, signal);
+      return answer(this.#rows, opened, query, parameters, signal);
     });
   }
 
@@ -141,13 +163,14 @@ async function exampleQuery({
 }
 
 async function answer(
+  rows: Rows,
   opened: readonly Opened[],
   query: Query,
   parameters: SearchParameters,
   signal: AbortSignal,
 ): Promise<SearchAnswer> {
   const { offset, limit, threshold = Number.NEGATIVE_INFINITY, group, timeline } = parameters;
-  const { results, truncated } = await find(opened, query, parameters, offset + limit + 1, signal);
+  const { results, truncated } = await find(rows, opened, query, parameters, offset + limit + 1, signal);
   const page = results.slice(offset, offset + limit);
   const lines = new Map<string, { line: TimeLineResult; moments: MomentResult[] }>();
   if (timeline || group) {
@@ -183,6 +206,7 @@ async function answer(
 
 /** At least `wanted` results if there are as many: more rows are asked for until there are enough of them. */
 async function find(
+  rows: Rows,
   opened: readonly Opened[],
   query: Query,
   parameters: SearchParameters,
@@ -191,7 +215,7 @@ async function find(
 ): Promise<{ results: Found[]; truncated: boolean }> {
   const { group, merge } = parameters;
   for (let asked = FIRST_ROWS; ; asked *= 4) {
-    const { windows, all } = await ranked(opened, query, parameters, asked, signal);
+    const { windows, all } = await ranked(rows, opened, query, parameters, asked, signal);
     const results = group ? bestOfVideos(windows) : merge ? mergeOverlapping(windows) : windows;
     if (results.length >= wanted || all) return { results, truncated: false };
     if (asked >= MAX_ROWS) return { results, truncated: true };
@@ -200,6 +224,7 @@ async function find(
 
 /** The best windows of all indexes, best first, and whether these are all that can be results. */
 async function ranked(
+  rows: Rows,
   opened: readonly Opened[],
   { vector, example }: Query,
   { path, threshold = Number.NEGATIVE_INFINITY }: SearchParameters,
@@ -213,7 +238,7 @@ async function ranked(
     // a filter makes copies of rows, so one that accepts all videos is left out
     const accepts = (name: string) => name.includes(path ?? "");
     const filter = path === undefined || index.videos().every(accepts) ? undefined : accepts;
-    const hits = await index.search({ vector, top, filter, signal });
+    const hits = await rows.search(index, vector, { top, filter, signal });
     // windows of other indexes below the last one could be behind some that were not asked for
     if (hits.length === top) floor = Math.max(floor, hits[top - 1].score);
     lists.push(hits.map((hit) => ({ ...hit, index: served.name, source: index })));

@@ -9,7 +9,7 @@ export interface ServeOptions {
   token?: string | undefined;
   /** More names under which the server is asked for, such as that of a proxy. */
   allowedHosts?: readonly string[] | undefined;
-  /** Searches that run at once. Default 2; the threads of one search are those of the machine. */
+  /** Searches that are answered at once. Default 32; those that wait for the same rows share one pass over them. */
   parallel?: number | undefined;
   /** Searches that may wait; more are refused with status 503. Default 64. */
   waiting?: number | undefined;

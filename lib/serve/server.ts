@@ -44,7 +44,7 @@ export async function startServer(folders: readonly string[], options: ServeOpti
       signal?.throwIfAborted();
     }
     const guard = new Guard({ host, token, allowedHosts: options.allowedHosts });
-    const { parallel = 2, waiting = 64, timeout = 30 } = options;
+    const { parallel = 32, waiting = 64, timeout = 30 } = options;
     const app = createApp({
       service: new SearchService(indexes, encoders),
       videos: new VideoFiles(roots),
