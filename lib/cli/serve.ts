@@ -25,7 +25,12 @@ export function serveCommand(): Command {
       ).env("VIDEOCLIP_TOKEN"),
     )
     .option("--allow-host <name>", "another name of this server, such as that of a proxy; can be repeated", collect)
-    .option("--parallel <n>", "searches that are answered at once, in passes over the rows that they share", positive, 32)
+    .option(
+      "--parallel <n>",
+      "searches that are answered at once, in passes over the rows that they share",
+      positive,
+      32,
+    )
     .option("--waiting <n>", "searches that may wait; more are refused", positive, 64)
     .option("--timeout <s>", "seconds after which a search is given up", positive, 30)
     .option("--model <path>", "where the model of the indexes is now, if it moved")
