@@ -1,6 +1,6 @@
 // The page of `videoclip serve` in a headless Chromium: it searches, plays at the moment, shares its address, and needs
 // neither a mouse nor a wide screen.
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -230,6 +230,25 @@ inBrowser("at a width of 390 pixels nothing is cut off, in light and in dark", a
     await page.send("Emulation.setEmulatedMedia", { features: [{ name: "prefers-color-scheme", value }] });
     await picture(`wide-${value}`);
   }
+});
+
+inBrowser("the accessibility checker axe finds nothing, in light and in dark, wide and narrow", async () => {
+  const axe = readFileSync("node_modules/axe-core/axe.min.js", "utf8");
+  for (const width of [1280, 390]) {
+    await page.send("Emulation.setDeviceMetricsOverride", { width, height: 844, deviceScaleFactor: 1, mobile: false });
+    for (const value of ["light", "dark"]) {
+      await page.send("Emulation.setEmulatedMedia", { features: [{ name: "prefers-color-scheme", value }] });
+      await page.go(`${server.url}?q=${encodeURIComponent(STAR)}`);
+      await page.until(`${results} > 2 && ${idle}`);
+      await page.evaluate(`${axe}; undefined`);
+      const found = await page.evaluate(
+        "axe.run().then(({ violations, passes }) => ({ passes: passes.length, violations: violations.map(({ id, impact, nodes }) => `${impact} ${id}: ${nodes[0].html}`) }))",
+      );
+      assert.ok(found.passes > 20, `${found.passes} rules apply`);
+      assert.equal(found.violations, [], `${width} ${value}`);
+    }
+  }
+  await page.send("Emulation.clearDeviceMetricsOverride");
 });
 
 inBrowser("for screen readers every control has a name, and the result is announced", async () => {

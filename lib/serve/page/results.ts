@@ -67,7 +67,7 @@ function momentItem(
     html("span", { class: "score" }, `score ${scoreText(score)}`),
     html(
       "a",
-      { href: like, class: "like", "aria-label": `More like ${fileName(path)} from ${span}` },
+      { href: like, class: "like", "aria-label": `more like this: ${fileName(path)} from ${span}` },
       "more like this",
     ),
   );
