@@ -1,6 +1,6 @@
 // Weight files with the keys of the published models and generated values, as small as the models permit.
 import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { input, trace } from "#lib/graph/trace.js";
 import { parametersOf } from "#lib/models/parameters.js";
 import { s3dgText } from "#lib/models/video/s3d.js";
@@ -102,7 +102,7 @@ export const features = (path: string): void =>
   writeFileSync(path, npyBytes(hashValues("docs/", "features", 20 * 512), [20, 512], "f16"));
 
 export function gloVe(path: string): void {
-  const dim = Number(/(\d+)d/.exec(path)?.[1] ?? 50);
+  const dim = Number(/(\d+)d/.exec(basename(path))?.[1] ?? 50);
   const lines = words.map(
     (word) => `${word} ${Array.from(hashValues("docs/", word, dim), (v) => v.toFixed(4)).join(" ")}`,
   );
