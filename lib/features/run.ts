@@ -66,7 +66,11 @@ export async function extractToFolder(
   const suffix = shard ? `.${shard.index}-of-${shard.count}` : "";
   const bucket = isBucket ? await BucketResults.open(options.out, suffix, sources, signal) : undefined;
   const out = bucket?.folder ?? resolve(options.out);
-  const store = await FeatureStore.open(out, suffix, { signal, bucket, onNote: options.onNote });
+  const opening = FeatureStore.open(out, suffix, { signal, bucket, onNote: options.onNote });
+  const store = await opening.catch((error) => {
+    bucket?.close(); // a store that is open does it
+    throw error;
+  });
   const { endings, folders, pictures } = found.omitted;
   const none = { videos: 0, clips: 0, failures: 0, broken: 0, skipped: 0, moved: 0, changed: 0, seconds: 0 };
   const summary: ExtractSummary = { ...none, omitted: { endings, folders, pictures } };

@@ -26,13 +26,23 @@ interface Piece {
   bytes: number;
 }
 
+/** The records of all parts, and the folder of their copies. */
+interface Parts {
+  objects: BucketObjects;
+  kind: RecordKind;
+  /** Of the part that is written. */
+  suffix: string;
+  folder: string;
+  signal?: AbortSignal | undefined;
+}
+
 const digits = (number: number): string => String(number).padStart(6, "0");
 
 /**
  * The records of one part in a bucket. An object cannot grow, so every group of records is a new object with the next
- * number, written under the condition that there is none, and then the objects of the part are listed: a second writer of
- * the part therefore fails at its first record. Small objects are joined from time to time: the joined one is written before the others are removed, and
- * stands for all numbers of its range, so that nothing is lost in between.
+ * number. It is written under the condition that there is none, and then the objects of the part are listed, so that a
+ * second writer of the part fails at its first record. Small objects are joined from time to time: the joined one is
+ * written before the others are removed, and stands for all numbers of its range, so that nothing is lost in between.
  */
 export class BucketRecords {
   #next: number;
@@ -63,29 +73,26 @@ export class BucketRecords {
     folder: string,
     signal?: AbortSignal,
   ): Promise<BucketRecords> {
-    for (let failed = 1; ; failed++) {
+    const copyAll = () => BucketRecords.#copyAll({ objects, kind, suffix, folder, signal });
+    for (let failed = 1; failed < LISTS; failed++) {
       try {
-        return await BucketRecords.#copyAll(objects, kind, suffix, folder, signal);
+        return await copyAll();
       } catch (error) {
         // another writer has joined objects since they were listed
-        if (!(error instanceof StorageError) || error.fault !== "missing" || failed === LISTS) throw error;
+        if (!(error instanceof StorageError) || error.fault !== "missing") throw error;
       }
     }
+    return copyAll();
   }
 
-  static async #copyAll(
-    objects: BucketObjects,
-    kind: RecordKind,
-    suffix: string,
-    folder: string,
-    signal?: AbortSignal,
-  ): Promise<BucketRecords> {
+  static async #copyAll({ objects, kind, suffix, folder, signal }: Parts): Promise<BucketRecords> {
     const parts = new Map<string, Piece[]>([[suffix, []]]);
     for (const { name, bytes } of await objects.list(kind, signal)) {
       const [, found, part, first, last = first] = PIECE.exec(name) ?? [];
       if (found !== kind) continue;
       const piece = { name, first: Number(first ?? WHOLE), last: Number(last ?? WHOLE), bytes };
-      parts.set(part, [...(parts.get(part) ?? []), piece]);
+      if (!parts.has(part)) parts.set(part, []);
+      parts.get(part)!.push(piece);
     }
     const joined: Piece[] = [];
     for (const [part, all] of parts) {
