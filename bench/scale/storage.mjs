@@ -49,11 +49,18 @@ async function compare() {
   });
   const env = JSON.parse(String(await new Promise((resolve) => server.stdout.once("data", resolve))));
   const times = { local: [], bucket: [], both: [] };
+  const served = { bucket: [], both: [] };
+  /** Runs an extraction, and adds the server's processor seconds during it. */
+  const measured = async (name, ...rest) => {
+    const before = processorSeconds(server.pid);
+    times[name].push(await extract(...rest));
+    served[name]?.push(processorSeconds(server.pid) - before);
+  };
   try {
     for (let run = 0; run < Number(values.runs); run++) {
-      times.local.push(await extract(videos, {}));
-      times.bucket.push(await extract("s3://videos/in/", env));
-      times.both.push(await extract("s3://videos/in/", env, `s3://videos/out-${run}`));
+      await measured("local", videos, {});
+      await measured("bucket", "s3://videos/in/", env);
+      await measured("both", "s3://videos/in/", env, `s3://videos/out-${run}`);
       const seconds = Object.entries(times).map(([name, list]) => `${name} ${list.at(-1).toFixed(2)} s`);
       console.log(`run ${run + 1}: ${seconds.join(", ")}`);
     }
@@ -63,7 +70,14 @@ async function compare() {
   const median = (list) => list.toSorted((a, b) => a - b)[list.length >> 1];
   const [local, bucket, both] = [times.local, times.bucket, times.both].map(median);
   const throughput = { bucket: local / bucket, both: local / both };
-  console.log(JSON.stringify({ videos: names.length, local, bucket, both, throughput }));
+  const server_seconds = { bucket: median(served.bucket), both: median(served.both) };
+  console.log(JSON.stringify({ videos: names.length, local, bucket, both, throughput, server_seconds }));
+}
+
+/** User and system time of a process of Linux so far, in seconds. */
+function processorSeconds(pid) {
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1].split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
 async function extract(input, env, out = join(folder, "out")) {

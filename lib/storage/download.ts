@@ -36,6 +36,8 @@ export class TooLarge extends Error {
 
 /** Times that a download begins again because the object changed. */
 const CHANGES = 3;
+/** Bytes that are collected before they are written, because every write of a small part costs a change of threads. */
+const WRITE_BYTES = 512 * 1024;
 
 /**
  * Downloads into a file, which is replaced. Data that end early, or stop, are continued from where they ended, if the
@@ -57,6 +59,11 @@ class Download {
   #done = 0;
   #hash: ReturnType<typeof createHash> | undefined;
   #changes = 0;
+  /** Bytes that have arrived and are not written, and their number. */
+  readonly #buffer = Buffer.allocUnsafe(WRITE_BYTES);
+  #waiting = 0;
+  /** Bytes of the file, which another version of the object may have made longer. */
+  #longest = 0;
 
   constructor(
     readonly source: DownloadSource,
@@ -109,20 +116,35 @@ class Download {
       if (bytes !== undefined && bytes > limit) throw new TooLarge(bytes);
       for (let step = await parts.next(); !step.done; step = await parts.next()) {
         const part = step.value;
-        if (this.#done + part.length > Math.min(limit, bytes ?? Infinity)) {
+        if (this.#done + this.#waiting + part.length > Math.min(limit, bytes ?? Infinity)) {
           if (bytes === undefined) throw new TooLarge(limit);
           throw this.#fault("changed", `more than its ${bytes} bytes arrived`);
         }
-        await this.#write(part);
+        await this.#collect(part);
       }
+      await this.#write();
       if (bytes === undefined || this.#done === bytes) return true;
       throw this.#fault("interrupted", `the data end after ${this.#done} of ${bytes} bytes`);
     } finally {
       await parts.return?.().catch(() => {});
+      await this.#write(); // what has arrived need not be sent again
     }
   }
 
-  async #write(part: Uint8Array): Promise<void> {
+  /** Copies a part, because its owner may use its memory again. */
+  async #collect(part: Uint8Array): Promise<void> {
+    for (let at = 0; at < part.length;) {
+      const rest = part.subarray(at, at + WRITE_BYTES - this.#waiting);
+      this.#buffer.set(rest, this.#waiting);
+      this.#waiting += rest.length;
+      at += rest.length;
+      if (this.#waiting === WRITE_BYTES) await this.#write();
+    }
+  }
+
+  async #write(): Promise<void> {
+    const part = this.#buffer.subarray(0, this.#waiting);
+    this.#waiting = 0;
     await writingAsync(this.path, async () => {
       for (let at = 0; at < part.length;) {
         at += (await this.file.write(part, at, part.length - at, this.#done + at)).bytesWritten;
@@ -130,10 +152,12 @@ class Download {
     });
     this.#hash?.update(part);
     this.#done += part.length;
+    this.#longest = Math.max(this.#longest, this.#done);
   }
 
   #begin(): void {
     this.#done = 0;
+    this.#waiting = 0;
     this.#facts = undefined;
     this.#hash = this.options.hash ? createHash("sha256") : undefined;
   }
@@ -159,7 +183,7 @@ class Download {
 
   async #result(): Promise<Downloaded> {
     const { modified, etag } = this.#facts!;
-    await writingAsync(this.path, () => this.file.truncate(this.#done)); // an earlier version may have been longer
+    if (this.#longest > this.#done) await writingAsync(this.path, () => this.file.truncate(this.#done));
     return {
       bytes: this.#done,
       modified,

@@ -47,6 +47,8 @@ const encode = (text: string): string =>
 export class S3Client {
   readonly retries: Retries;
   #environment: S3Environment;
+  /** Keys by day and region, which aws4fetch derives from the credentials. */
+  readonly #signingKeys = new Map<string, ArrayBuffer>();
   #region: string;
   #endpoint: URL | undefined;
   #virtualHost: boolean;
@@ -162,6 +164,7 @@ export class S3Client {
       ...(sessionToken === undefined ? {} : { sessionToken }),
       service: "s3",
       region: this.#region,
+      cache: this.#signingKeys,
     });
     return Object.fromEntries((await signer.sign()).headers);
   }

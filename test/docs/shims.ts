@@ -26,7 +26,8 @@ export function recordCommands(script: string, folder: string, temporary: string
   const log = join(temporary, "dry.log");
   const inner = join(folder, ".dry");
   for (const made of [bin, inner]) mkdirSync(made, { recursive: true });
-  writeShim(bin, "videoclip", `printf '%s\\0' "$@" >> "${log}"; printf '\\1\\0' >> "${log}"`);
+  // one write for each command, since a script may run several at the same time
+  writeShim(bin, "videoclip", `printf '%s\\0' "$@" "$(printf '\\1')" >> "${log}"`);
   writeFileSync(log, "");
   // other programs do nothing, except programs such as `nice` that start one
   const others = 'while [ $# -gt 0 ] && [ "$1" != videoclip ]; do shift; done; [ $# -eq 0 ] || "$@"';
