@@ -1,4 +1,6 @@
 import type { FeatureIndex, SearchHit } from "../features/feature_index.js";
+import type { IndexFit } from "../features/fit/fit.js";
+import { fitOfAnswer, type Sentence } from "./answer_fit.js";
 import { Gate } from "./gate.js";
 import { mergeOverlapping, momentsOf, overlaps, rankTogether, timeLine } from "./moments.js";
 import { readLike, type SearchParameters } from "./parameters.js";
@@ -32,6 +34,8 @@ interface Found {
 interface Query {
   vector: Float32Array;
   unknown: string[];
+  /** The sentence, whose own row is `row` if `vector` also has one that is subtracted. */
+  sentence?: (Sentence & { row?: Float32Array | undefined }) | undefined;
   /** The moment of a query by example, which is no result itself. */
   example?: { index: string; video: string; start: number; end: number } | undefined;
 }
@@ -73,7 +77,7 @@ export class SearchService {
     const like = parameters.like === undefined ? undefined : await this.#example(parameters.like);
     return useAll(this.#select(parameters.index, like?.served), async (opened) => {
       const query = await this.#query(opened, parameters, like, signal);
-      return answer(this.#rows, opened, query, parameters, signal);
+      return answer(this.#rows, opened, query, parameters, signal, (index) => this.encoders.fit(index, signal));
     });
   }
 
@@ -123,10 +127,12 @@ export class SearchService {
     }
     if (!index.text) throw new RequestError(400, "q: this index has no text model; search it by example, with like");
     const wanted = await this.encoders.encode(space, q!, signal);
-    if (not === undefined) return { vector: wanted.row, unknown: [...new Set(wanted.unknown)] };
+    const sentence = { text: q!, unknown: wanted.unknown };
+    if (not === undefined) return { vector: wanted.row, unknown: [...new Set(wanted.unknown)], sentence };
     const unwanted = await this.encoders.encode(space, not, signal);
     const vector = wanted.row.map((value, i) => value - unwanted.row[i]);
-    return { vector, unknown: [...new Set([...wanted.unknown, ...unwanted.unknown])] };
+    const unknown = [...new Set([...wanted.unknown, ...unwanted.unknown])];
+    return { vector, unknown, sentence: { ...sentence, row: wanted.row } };
   }
 }
 
@@ -168,9 +174,11 @@ async function answer(
   query: Query,
   parameters: SearchParameters,
   signal: AbortSignal,
+  fitOf: (index: FeatureIndex) => Promise<IndexFit | undefined>,
 ): Promise<SearchAnswer> {
   const { offset, limit, threshold = Number.NEGATIVE_INFINITY, group, timeline } = parameters;
-  const { results, truncated } = await find(rows, opened, query, parameters, offset + limit + 1, signal);
+  const { results, best, truncated } = await find(rows, opened, query, parameters, offset + limit + 1, signal);
+  const fit = query.sentence && (await fitOfAnswer(query.sentence, best, fitOf));
   const page = results.slice(offset, offset + limit);
   const lines = new Map<string, { line: TimeLineResult; moments: MomentResult[] }>();
   if (timeline || group) {
@@ -196,6 +204,7 @@ async function answer(
   return {
     indexes: opened.map(({ served }) => served.name),
     unknown: query.unknown,
+    ...(fit ? { fit } : {}),
     ...(group ? { videos: groups } : { moments }),
     ...(timeline ? { timelines: [...lines.values()].map(({ line }) => line) } : {}),
     offset,
@@ -203,6 +212,9 @@ async function answer(
     truncated,
   };
 }
+
+/** The best score of the sentence in each index. */
+type Best = Map<FeatureIndex, number>;
 
 /** At least `wanted` results if there are as many: more rows are asked for until there are enough of them. */
 async function find(
@@ -212,13 +224,13 @@ async function find(
   parameters: SearchParameters,
   wanted: number,
   signal: AbortSignal,
-): Promise<{ results: Found[]; truncated: boolean }> {
+): Promise<{ results: Found[]; best: Best; truncated: boolean }> {
   const { group, merge } = parameters;
   for (let asked = FIRST_ROWS; ; asked *= 4) {
-    const { windows, all } = await ranked(rows, opened, query, parameters, asked, signal);
+    const { windows, best, all } = await ranked(rows, opened, query, parameters, asked, signal);
     const results = group ? bestOfVideos(windows) : merge ? mergeOverlapping(windows) : windows;
-    if (results.length >= wanted || all) return { results, truncated: false };
-    if (asked >= MAX_ROWS) return { results, truncated: true };
+    if (results.length >= wanted || all) return { results, best, truncated: false };
+    if (asked >= MAX_ROWS) return { results, best, truncated: true };
   }
 }
 
@@ -226,12 +238,13 @@ async function find(
 async function ranked(
   rows: Rows,
   opened: readonly Opened[],
-  { vector, example }: Query,
+  { vector, example, sentence }: Query,
   { path, threshold = Number.NEGATIVE_INFINITY }: SearchParameters,
   top: number,
   signal: AbortSignal,
-): Promise<{ windows: Found[]; all: boolean }> {
+): Promise<{ windows: Found[]; best: Best; all: boolean }> {
   const lists: Found[][] = [];
+  const best: Best = new Map();
   let floor = Number.NEGATIVE_INFINITY;
   for (const { served, index } of opened) {
     if (index.size === 0) continue;
@@ -241,6 +254,8 @@ async function ranked(
     const hits = await rows.search(index, vector, { top, filter, signal });
     // windows of other indexes below the last one could be behind some that were not asked for
     if (hits.length === top) floor = Math.max(floor, hits[top - 1].score);
+    const [nearest] = sentence?.row ? await rows.search(index, sentence.row, { top: 1, filter, signal }) : hits;
+    if (nearest) best.set(index, nearest.score);
     lists.push(hits.map((hit) => ({ ...hit, index: served.name, source: index })));
   }
   const isExample = (window: Found) =>
@@ -248,7 +263,7 @@ async function ranked(
   const windows = rankTogether(lists).filter(
     (window) => window.score >= floor && window.score >= threshold && !isExample(window),
   );
-  return { windows, all: floor === Number.NEGATIVE_INFINITY || floor < threshold };
+  return { windows, best, all: floor === Number.NEGATIVE_INFINITY || floor < threshold };
 }
 
 function bestOfVideos(windows: readonly Found[]): Found[] {
