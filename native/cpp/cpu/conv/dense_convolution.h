@@ -1,5 +1,6 @@
 #pragma once
-// A convolution that is not depthwise, by the kernel that suits its window: of f32, or of bf16 whose weights are packed in pairs.
+// A convolution that is not depthwise, by the kernel that suits its window: of f32, or of bf16 whose weights are packed
+// in pairs.
 #include "cpu/conv/implicit_gemm.h"
 #include "cpu/conv/pointwise.h"
 #include "ops/conv/conv3d.h"
