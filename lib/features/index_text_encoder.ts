@@ -38,6 +38,8 @@ export interface IndexTextEncoder extends TextRows {
   readonly dim: number;
   /** The record from which an index opens the encoder again. */
   readonly info: TextEncoderInfo;
+  /** The VideoCLIP model, if it is one. @internal */
+  readonly model?: VideoClip | undefined;
   /** @deprecated Use `encode`. @returns f32 `[texts.length, dim]` */
   embed(texts: readonly string[], options?: { signal?: AbortSignal | undefined }): Promise<Float32Array>;
   dispose(): void;
@@ -117,7 +119,7 @@ function ofVideoClip(
 ): IndexTextEncoder {
   const info = { kind: "videoclip", path: resolve(path), tokenizer: tokenizer && resolve(tokenizer) };
   const encode: TextRows["encode"] = (texts, { signal } = {}) => model.encodeText(texts, { signal });
-  return textEncoder({ ...info, weights: model.weightsHash }, model.config.hiddenSize, encode, dispose);
+  return { ...textEncoder({ ...info, weights: model.weightsHash }, model.config.hiddenSize, encode, dispose), model };
 }
 
 async function openVideoClipTextEncoder(
