@@ -5,6 +5,7 @@ import { spawn } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
+import { stripVTControlCharacters } from "node:util";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const full = process.argv.includes("--full");
@@ -44,6 +45,17 @@ function run(file) {
 const count = (output, label) =>
   [...output.matchAll(new RegExp(`${label}:\\s+(\\d+)`, "g"))].reduce((sum, m) => sum + Number(m[1]), 0);
 
+/** Lines of a failed file that are repeated at the end, where a long log is read first. */
+const EXCERPT = 40;
+/** What a failed file printed from its first failed test on; its last lines if it ended in another way. */
+function excerpt(output) {
+  const lines = output.trimEnd().split("\n");
+  const first = lines.findIndex((line) => /^\s*FAIL /.test(stripVTControlCharacters(line)));
+  return first < 0 ? lines.slice(-EXCERPT) : lines.slice(first, first + EXCERPT);
+}
+
+/** Failed files and their excerpts. */
+const failures = [];
 let passed = 0;
 let failed = 0;
 let skipped = 0;
@@ -64,8 +76,12 @@ for (const file of files) {
   process.stdout.write(`${bad > 0 ? "FAIL" : "ok  "} ${relative(root, file)}: ${good} passed, ${seconds} s\n`);
   for (const line of output.split("\n").filter((text) => /^\s*SKIP/.test(text)))
     process.stdout.write(`     ${line.trim()}\n`);
-  if (bad > 0) process.stdout.write(`${output}\n`);
+  if (bad > 0) {
+    process.stdout.write(`${output}\n`);
+    failures.push(`FAIL ${relative(root, file)}\n${excerpt(output).join("\n")}\n`);
+  }
 }
+if (failures.length > 0) process.stdout.write(`\nWhat failed, once more:\n${failures.join("\n")}\n`);
 if (full) {
   const sum = [...minutes.values()].reduce((a, b) => a + b, 0);
   const parts = [...minutes].sort(([, a], [, b]) => b - a).map(([part, time]) => `${part} ${time.toFixed(1)}`);

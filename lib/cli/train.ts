@@ -1,8 +1,8 @@
 import { resolve } from "node:path";
 import { Command } from "commander";
-import { describeRecipe, type RunRecipeOptions, runRecipe, type StepEvent } from "../train/index.js";
+import { describeRecipe, runRecipe, type RunRecipeOptions } from "../train/index.js";
 import { onInterrupt } from "./interrupt.js";
-import { plainProgress } from "./options.js";
+import { TrainingReport } from "./training_report.js";
 
 interface Flags {
   config: string;
@@ -12,8 +12,6 @@ interface Flags {
   json?: boolean;
   quiet?: boolean;
 }
-
-const LINE_SECONDS = 10;
 
 /** `videoclip train`: runs a training that a file describes. */
 export function trainCommand(): Command {
@@ -40,25 +38,13 @@ export function trainCommand(): Command {
 
 async function runTrain(flags: Flags): Promise<void> {
   const file = resolve(flags.config);
-  const { set } = flags;
+  const { set, resume } = flags;
   if (flags.dryRun) {
-    process.stdout.write(`${JSON.stringify(await describeRecipe(file, { set }), null, 2)}\n`);
+    process.stdout.write(`${JSON.stringify(await describeRecipe(file, { set, resume }), null, 2)}\n`);
     return;
   }
-  const embedding = plainProgress(
-    flags.quiet,
-    ({ epoch, done, total }) => `epoch ${epoch}: ${done} of ${total} embedded`,
-  );
   await onInterrupt(
-    (signal) =>
-      trainAndReport(file, flags, {
-        set,
-        resume: flags.resume,
-        signal,
-        onProgress: ({ stage, ...progress }) => {
-          if (stage === "embed") embedding(progress);
-        },
-      }),
+    (signal) => trainAndReport(file, flags, { set, resume, signal }),
     (error, signal) => {
       if (error !== signal.reason) throw error; // another error, such as a checkpoint that could not be written
       if (!flags.quiet) process.stderr.write("interrupted: a checkpoint is written; --resume goes on\n");
@@ -67,51 +53,15 @@ async function runTrain(flags: Flags): Promise<void> {
 }
 
 async function trainAndReport(file: string, flags: Flags, options: RunRecipeOptions): Promise<void> {
-  const report = new Report(flags);
-  for await (const event of runRecipe(file, {
-    ...options,
-    onStart: (plan, { model }) => report.start(plan.steps, model),
-  })) {
-    // prettier-ignore
-    report.step(event);
-  }
-  report.finish();
-}
-
-/**
- * Prints a line every ten seconds, and for every evaluation and skipped step, on stderr; with --json all steps on
- * stdout.
- */
-class Report {
-  #last = 0;
-  #steps = 0;
-  #model = "";
-
-  constructor(readonly flags: Flags) {}
-
-  /** @param steps of the whole run @param model folder for the model */
-  start(steps: number, model: string): void {
-    this.#steps = steps;
-    this.#model = model;
-  }
-
-  finish(): void {
-    if (!this.flags.quiet) process.stderr.write(`model: ${this.#model}\n`);
-  }
-
-  step(event: StepEvent): void {
-    if (this.flags.json) process.stdout.write(`${JSON.stringify(event)}\n`);
-    if (this.flags.quiet) return;
-    const due = Date.now() - this.#last > LINE_SECONDS * 1000 || event.step === this.#steps;
-    if (!due && !event.skipped && !event.evaluation) return;
-    this.#last = Date.now();
-    const { step, loss, learningRate, gradientNorm, samplesPerSecond, evaluation = {} } = event;
-    const more = Object.entries(evaluation).map(([name, value]) => `, ${name} ${format(value)}`);
-    process.stderr.write(
-      `${step}/${this.#steps}: loss ${format(loss)}, learning rate ${format(learningRate)}, gradient norm ${format(gradientNorm)}, ` +
-        `${samplesPerSecond.toFixed(1)} samples/s${more.join("")}${event.skipped ? ", skipped: not finite" : ""}\n`,
-    );
+  const report = new TrainingReport(flags);
+  const listeners: RunRecipeOptions = {
+    onStart: (plan, files) => report.start(plan, files),
+    onProgress: (progress) => report.prepare(progress),
+  };
+  try {
+    for await (const event of runRecipe(file, { ...options, ...listeners })) report.step(event);
+    report.finish();
+  } finally {
+    report.stop();
   }
 }
-
-const format = (value: number): string => String(Number(value.toPrecision(4)));

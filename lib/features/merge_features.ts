@@ -1,9 +1,9 @@
-import { copyFileSync, linkSync, readFileSync, statSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { InvalidArgumentError } from "../base/errors.js";
 import { DurableFile, makeFolder, removeFile, removeIfPossible, writeDurably } from "../base/files.js";
 import { repairLastLine } from "../base/json_lines.js";
-import { systemCode, writing } from "../base/system_error.js";
+import { linkOrCopy } from "../base/link_file.js";
 import type { ManifestRecord } from "../records/feature_manifest.js";
 import { sampleOf } from "../records/index_state.js";
 import { LineReader } from "../records/line_reader.js";
@@ -137,7 +137,7 @@ function readJournal(path: string): Merged[] {
 async function mergeInto(folder: string, out: string, options: MergeFeaturesOptions): Promise<MergeFeaturesSummary> {
   const turns = new Turns();
   const link = async (record: ManifestRecord) => {
-    linkOrCopy(join(folder, record.file), join(out, record.file));
+    linkFeatures(join(folder, record.file), join(out, record.file));
     if (turns.due()) await turns.give(options.signal);
   };
   const { files, ...summary } = await writeMerged(folder, out, options, link);
@@ -149,19 +149,11 @@ async function mergeInto(folder: string, out: string, options: MergeFeaturesOpti
   return { folder: out, ...summary };
 }
 
-/** Gives a file a second name, or copies it to another disk. Without the file, there is nothing to do. */
-function linkOrCopy(from: string, to: string): void {
+/** Gives a file of features a second name. Without the file, or with the second name, there is nothing to do. */
+function linkFeatures(from: string, to: string): void {
   const size = statSync(from, { throwIfNoEntry: false })?.size;
   if (size === undefined || statSync(to, { throwIfNoEntry: false })?.size === size) return;
-  writing(to, () => {
-    try {
-      removeFile(to);
-      linkSync(from, to);
-    } catch (error) {
-      if (!["EXDEV", "EPERM", "EMLINK", "ENOTSUP", "EACCES"].includes(systemCode(error) ?? "")) throw error;
-      copyFileSync(from, to);
-    }
-  });
+  linkOrCopy(from, to);
 }
 
 /** Writes the merged files under temporary names. */

@@ -10,7 +10,7 @@ export * as losses from "../nn/losses.js";
 export { Random } from "../base/random.js";
 export { accuracy, shuffledBatches } from "./batches.js";
 export { CaptionPairs, type CaptionPairsOptions } from "./caption_pairs.js";
-export { Checkpoints, type TrainingState } from "./checkpoint.js";
+export { type BestEvaluation, Checkpoints, type TrainingState } from "./checkpoint.js";
 export { EmbeddingCache, type EmbeddingCacheOptions, type EmbeddingCacheRun } from "./embedding_cache.js";
 export { initializeParameters, parametersOfTask } from "./initialize.js";
 export type { LossScaleState } from "./loss_scale.js";
@@ -77,6 +77,6 @@ export { sequenceClassification, spanSelection, tokenClassification } from "./ta
 export { translationBatch, type TranslationPair, translationTask } from "./tasks/translation.js";
 export { clipBatch, videoClassification } from "./tasks/video_classification.js";
 export { type StepEvent, Trainer } from "./trainer.js";
-export type { Evaluation, ModelTrainerOptions, TrainerOptions } from "./trainer_options.js";
+export type { Evaluation, ModelFiles, ModelTrainerOptions, TrainerOptions } from "./trainer_options.js";
 export type { Loss, LossFunction, ModelBatch, ModelBatchArray, ModelData } from "./model_task.js";
 export type { Example as TrainingExample, ExampleValue } from "./examples.js";

@@ -5,16 +5,19 @@ import type { MetricsLine } from "./metrics.js";
 const WIDTH = 900;
 const PANEL = 260;
 const MARGIN = { top: 34, right: 24, bottom: 30, left: 76 };
-const COLOR = "#1f77b4";
+const [COLOR, SECOND_COLOR] = ["#1f77b4", "#d95f02"];
 
 /** Measures that are drawn first; the others follow by name. */
 const FIRST = ["loss", "gradientNorm", "learningRate"];
-const HIDDEN = new Set(["step", "skipped", "samplesPerSecond"]);
+const HIDDEN = new Set(["step", "skipped", "samplesPerSecond", "evaluation.queries", "evaluation.candidates"]);
+/** The measure that is drawn over another one. */
+const OVER: Record<string, string> = { loss: "evaluation.loss" };
 
 /** Names of the measures of a run, in drawing order. */
 export function measuresOf(lines: readonly MetricsLine[]): string[] {
   const names = new Set(lines.flatMap((entry) => Object.keys(entry)));
-  const rest = [...names].filter((name) => !HIDDEN.has(name) && !FIRST.includes(name)).sort();
+  const drawnOver = Object.entries(OVER).flatMap(([below, name]) => (names.has(below) ? name : []));
+  const rest = [...names].filter((name) => ![...HIDDEN, ...FIRST, ...drawnOver].includes(name)).sort();
   return [...FIRST.filter((name) => names.has(name)), ...rest];
 }
 
@@ -30,27 +33,39 @@ export function plotSvg(lines: readonly MetricsLine[]): string {
   );
 }
 
-function panel(name: string, lines: readonly MetricsLine[], top: number): string {
-  const points = lines.flatMap((entry): [number, number | null][] => {
+/** Steps and values of a measure; null for a value that is not finite. */
+const pointsOf = (name: string, lines: readonly MetricsLine[]): [number, number | null][] =>
+  lines.flatMap((entry): [number, number | null][] => {
     const value = entry[name];
     if (value === undefined) return [];
     return [[entry.step, typeof value === "number" && Number.isFinite(value) ? value : null]];
   });
-  const values = points.flatMap(([, value]) => (value === null ? [] : [value]));
+const finite = (points: readonly [number, number | null][]): number[] =>
+  points.flatMap(([, value]) => (value === null ? [] : [value]));
+
+function panel(name: string, lines: readonly MetricsLine[], top: number): string {
+  const names = [name, ...(name in OVER ? [OVER[name]] : [])];
+  const series = names.map((each) => ({ name: each, points: pointsOf(each, lines) }));
+  const drawn = series.filter(({ points }) => points.length > 0);
   const x = scaleLinear()
-    .domain(extent(points.map(([step]) => step)))
+    .domain(extent(drawn.flatMap(({ points }) => points.map(([step]) => step))))
     .range([MARGIN.left, WIDTH - MARGIN.right]);
   const y = scaleLinear()
-    .domain(extent(values))
+    .domain(extent(drawn.flatMap(({ points }) => finite(points))))
     .nice()
     .range([top + PANEL - MARGIN.bottom, top + MARGIN.top]);
   const curve = line<[number, number | null]>()
     .defined(([, value]) => value !== null)
     .x(([step]) => x(step))
     .y(([, value]) => y(value!));
-  const last = values.at(-1);
+  const titles = drawn.map(({ name: each, points }, i) => {
+    const last = finite(points).at(-1);
+    const color = drawn.length > 1 ? ` fill="${colorOf(i)}"` : "";
+    const gap = i === 0 ? "" : ` dx="24"`;
+    return `<tspan${color}${gap}>${escape(each)}${last === undefined ? "" : `, last ${format(last)}`}</tspan>`;
+  });
   return [
-    `<text x="${MARGIN.left}" y="${top + 20}" font-size="14">${escape(name)}${last === undefined ? "" : `, last ${format(last)}`}</text>`,
+    `<text x="${MARGIN.left}" y="${top + 20}" font-size="14">${titles.join("")}</text>`,
     ...y.ticks(5).map((tick) => {
       const at = y(tick).toFixed(1);
       return (
@@ -62,14 +77,27 @@ function panel(name: string, lines: readonly MetricsLine[], top: number): string
       const at = x(tick).toFixed(1);
       return `<text x="${at}" y="${top + PANEL - MARGIN.bottom + 18}" text-anchor="middle">${format(tick)}</text>`;
     }),
-    `<path d="${curve(points) ?? ""}" fill="none" stroke="${COLOR}" stroke-width="1.5"/>`,
-    ...(values.length === 1 ? [circle(x(points[0][0]), y(values[0]))] : []),
+    ...drawn.map(({ points }, i) => drawCurve(points, curve(points) ?? "", x, y, colorOf(i))),
   ].join("");
 }
 
-/** A path of one point draws nothing, so it becomes a circle. */
-const circle = (x: number, y: number): string =>
-  `<circle cx="${x.toFixed(1)}" cy="${y.toFixed(1)}" r="3" fill="${COLOR}"/>`;
+const colorOf = (i: number): string => (i === 0 ? COLOR : SECOND_COLOR);
+
+/** The path of a curve; a path of one point draws nothing, so it becomes a circle. */
+function drawCurve(
+  points: readonly [number, number | null][],
+  path: string,
+  x: (step: number) => number,
+  y: (value: number) => number,
+  color: string,
+): string {
+  const whole = points.flatMap(([step, value]): [number, number][] => (value === null ? [] : [[step, value]]));
+  const single = whole.length === 1 ? circle(x(whole[0][0]), y(whole[0][1]), color) : "";
+  return `<path d="${path}" fill="none" stroke="${color}" stroke-width="1.5"/>${single}`;
+}
+
+const circle = (x: number, y: number, color: string): string =>
+  `<circle cx="${x.toFixed(1)}" cy="${y.toFixed(1)}" r="3" fill="${color}"/>`;
 
 /** The smallest and the largest value; never an empty range. */
 function extent(values: readonly number[]): [number, number] {

@@ -8,7 +8,7 @@ import { elements } from "../graph/tensor.js";
 import { initialValues } from "../nn/initial.js";
 import { Prefetcher } from "./prefetcher.js";
 import { ChunkedStep } from "./chunked_step.js";
-import { Checkpoints, type TrainingState } from "./checkpoint.js";
+import { type BestEvaluation, Checkpoints, runExists, type TrainingState } from "./checkpoint.js";
 import { initialLossScale, nextLossScale } from "./loss_scale.js";
 import { MetricsFile } from "./metrics.js";
 import { Optimizer } from "./optimizer.js";
@@ -35,6 +35,10 @@ export interface StepEvent {
   /** Further values that the task and the batches report. */
   measures: Record<string, number>;
   evaluation?: Record<string, number> | undefined;
+  /** With `evaluation`, the best evaluation so far; its step is this one if it is better than all before. */
+  best?: BestEvaluation | undefined;
+  /** Whether the run ends here because of its `patience`. */
+  stopped?: true | undefined;
 }
 
 /**
@@ -56,6 +60,7 @@ export class Trainer<I extends string = string, O extends string = string, T ext
   #state: TrainingState;
   #skipped = 0;
   #running = false;
+  #opened = false;
   /** Whether parameters that the store lacks get initial values, such as those of the loss of a `Model`. */
   readonly #initialize: boolean;
 
@@ -88,6 +93,17 @@ export class Trainer<I extends string = string, O extends string = string, T ext
     return this.#state.step;
   }
 
+  /** The evaluation with the best value of `evaluation.best` so far. */
+  get best(): BestEvaluation | undefined {
+    return this.#state.best;
+  }
+
+  /** Whether there was no better evaluation for as long as `patience` waits: the run has ended. */
+  get stopped(): boolean {
+    const { patience = Infinity } = this.options.evaluation ?? {};
+    return (this.#state.sinceBest ?? 0) >= patience;
+  }
+
   /** Keys and shapes of the trained parameters; empty before the first step. */
   get trained(): Parameter[] {
     return [...this.#trained.values()];
@@ -95,31 +111,38 @@ export class Trainer<I extends string = string, O extends string = string, T ext
 
   /**
    * Trains to the last step. When `signal` aborts, the current step is finished, a checkpoint is written and the
-   * signal's reason is thrown.
+   * signal's reason is thrown. A loop that is left before the end, by `break` or an error, leaves a checkpoint too.
    * @throws VideoClipError `ERR_RUN_EXISTS` when the folder has a run and `resume` is not set; `ERR_TRAINING_DIVERGED`
    */
   async *run({ signal }: { signal?: AbortSignal | undefined } = {}): AsyncGenerator<StepEvent, void, void> {
     if (this.#running) throw new VideoClipError("ERR_BUSY", "this trainer runs already");
     this.#running = true;
+    let left = false;
     try {
-      if (this.#state.step === 0) await this.#open();
+      await this.open();
       const { steps, saveEvery = 1000, evaluation } = this.options;
-      while (this.#state.step < steps) {
+      while (this.#state.step < steps && !this.stopped) {
         if (signal?.aborted) {
           if (this.#state.step > 0) this.save();
           throw signal.reason;
         }
         const event = await this.#step(signal);
-        const last = this.#state.step === steps;
-        if (evaluation && (last || this.#state.step % evaluation.every === 0))
+        if (evaluation && (this.#state.step === steps || this.#state.step % evaluation.every === 0)) {
           event.evaluation = await this.#evaluate();
+          if (this.best) event.best = this.best;
+          if (this.stopped) event.stopped = true;
+        }
         this.#log(event);
-        if (last || this.#state.step % saveEvery === 0 || this.#state.best?.step === this.#state.step) this.save();
+        const last = this.#state.step === steps || this.stopped;
+        if (last || this.#state.step % saveEvery === 0 || this.best?.step === this.#state.step) this.save();
+        left = true;
         yield event;
+        left = false;
       }
     } finally {
       this.#prefetcher.stop();
       this.#running = false;
+      if (left) this.save();
     }
   }
 
@@ -130,6 +153,7 @@ export class Trainer<I extends string = string, O extends string = string, T ext
       this.options.device.parameters,
       this.#modelParameters.values(),
       this.#optimizerState.values(),
+      (folder) => this.options.modelFiles?.write(folder),
     );
   }
 
@@ -139,15 +163,17 @@ export class Trainer<I extends string = string, O extends string = string, T ext
     this.#programs.clear();
   }
 
-  async #open(): Promise<void> {
+  /**
+   * Reads the last checkpoint, if the run has one, so that `step` and `best` are known before `run`, which does it too.
+   * @throws as {@link run}
+   */
+  async open(): Promise<void> {
+    if (this.#opened) return;
     const { folder, resume = false, device } = this.options;
     const last = this.#checkpoints?.steps().at(-1);
     if (last !== undefined) {
       if (!resume) {
-        throw new VideoClipError(
-          "ERR_RUN_EXISTS",
-          `${folder} holds a run at step ${last}: set resume, or another folder`,
-        );
+        throw new VideoClipError("ERR_RUN_EXISTS", runExists(folder!, last));
       }
       const { state, optimizer } = await this.#checkpoints!.load(last, device.parameters);
       if (state.seed !== this.#state.seed) {
@@ -162,6 +188,7 @@ export class Trainer<I extends string = string, O extends string = string, T ext
       for (const entry of optimizer) this.#optimizerState.set(entry.key, entry);
     }
     if (folder !== undefined) this.#metrics = new MetricsFile(join(folder, "metrics.jsonl"), this.#state.step);
+    this.#opened = true;
   }
 
   async #step(signal: AbortSignal | undefined): Promise<StepEvent> {
@@ -282,23 +309,26 @@ export class Trainer<I extends string = string, O extends string = string, T ext
   async #evaluate(): Promise<Record<string, number>> {
     const { run, best } = this.options.evaluation!;
     const result = await run();
-    const value = best && result[best.metric];
-    if (best && (value === undefined || Number.isNaN(value))) {
+    if (!best) return result;
+    const value = result[best.metric];
+    if (value === undefined) {
       throw new InvalidArgumentError(`evaluation.best.metric: expected one of ${Object.keys(result).join(", ")}`, {
         argument: "evaluation.best.metric",
         received: best.metric,
       });
     }
-    if (best && value !== undefined) {
-      const before = this.#state.best?.value;
-      const better = before === undefined || (best.mode === "max" ? value > before : value < before);
-      if (better) this.#state = { ...this.#state, best: { step: this.#state.step, metric: best.metric, value } };
+    const { step, sinceBest = 0, best: known } = this.#state;
+    const before = known?.metric === best.metric ? known.value : best.mode === "max" ? -Infinity : Infinity;
+    if (best.mode === "max" ? value > before : value < before) {
+      this.#state = { ...this.#state, best: { step, metric: best.metric, value }, sinceBest: 0 };
+    } else {
+      this.#state = { ...this.#state, sinceBest: sinceBest + 1 };
     }
     return result;
   }
 
   #log(event: StepEvent): void {
-    const { measures, evaluation = {}, rate: _, ...rest } = event;
+    const { measures, evaluation = {}, rate: _, best: _best, stopped: _stopped, ...rest } = event;
     const evaluated = Object.entries(evaluation).map(([name, value]) => [`evaluation.${name}`, value]);
     this.#metrics?.add({ ...rest, ...measures, ...Object.fromEntries(evaluated) });
   }

@@ -15,6 +15,19 @@ export interface Evaluation {
   run(): Promise<Record<string, number>>;
   /** Metric whose best checkpoint is kept. */
   best?: { metric: string; mode: "max" | "min" } | undefined;
+  /**
+   * Ends the training after this number of evaluations in a row without a better value of `best`; a resumed run goes on
+   * counting. Default: it runs to the last step.
+   */
+  patience?: number | undefined;
+}
+
+/** What makes a checkpoint a folder that loads as a model. */
+export interface ModelFiles {
+  /** Parameters of the model in the store that the task does not read, such as those of an encoder without a loss. */
+  parameters?: readonly Parameter[] | undefined;
+  /** Writes files such as `config.json` into the folder of a checkpoint, before the folder gets its name. */
+  write(folder: string): void;
 }
 
 export interface TrainerOptions {
@@ -52,6 +65,8 @@ export interface TrainerOptions {
   /** Number of latest checkpoints that are kept, besides the best. Default 3. */
   keep?: number | undefined;
   evaluation?: Evaluation | undefined;
+  /** What checkpoints have besides the parameters that the task reads. Default: nothing. */
+  modelFiles?: ModelFiles | undefined;
   /** Training ends with an error after this number of consecutive steps without a finite gradient. Default 50. */
   maxSkipped?: number | undefined;
 }
@@ -61,7 +76,7 @@ export interface ModelTrainerOptions<
   I extends string = string,
   O extends string = string,
   T extends string = string,
-> extends Omit<TrainerOptions, "device" | "task" | "data" | "chunk"> {
+> extends Omit<TrainerOptions, "device" | "task" | "data" | "chunk" | "modelFiles"> {
   model: Model<I, O>;
   /** Called inside a trace with the outputs of the model and all arrays of a batch; returns a mean over the batch. */
   loss: LossFunction<O, T>;
@@ -91,7 +106,7 @@ const RUN = {
   evaluation: true,
   maxSkipped: true,
 } as const;
-const OF_TASK = Object.keys({ device: true, task: true, chunk: true, ...RUN } satisfies Record<
+const OF_TASK = Object.keys({ device: true, task: true, chunk: true, modelFiles: true, ...RUN } satisfies Record<
   keyof TrainerOptions,
   true
 >);
@@ -106,7 +121,7 @@ const CONSTANT: Schedule = { kind: "constant", learningRate: 1e-3 };
 export interface ResolvedOptions {
   options: TrainerOptions;
   schedule: Schedule;
-  /** Parameters of a `Model`, which checkpoints contain besides the parameters that the loss reads. */
+  /** Parameters of a `Model` or of `modelFiles`, which checkpoints contain besides the parameters that the loss reads. */
   parameters: Parameter[];
   /** Whether parameters that the store lacks get initial values, such as those of the loss of a `Model`. */
   initialize: boolean;
@@ -136,15 +151,30 @@ export function resolveOptions(options: TrainerOptions | ModelTrainerOptions): R
   if (typeof device?.native !== "function") throw wrongOption("device", "a Device with the model's parameters", device);
   if (typeof task?.forward !== "function") throw wrongOption("task", "an object whose forward gives the loss", task);
   if (typeof data?.batch !== "function") throw wrongOption("data", "an object whose batch(index) makes a batch", data);
-  return { options: options as TrainerOptions, schedule, parameters: [], initialize: false };
+  const parameters = checkModelFiles((options as TrainerOptions).modelFiles);
+  return { options: options as TrainerOptions, schedule, parameters, initialize: false };
+}
+
+/** The parameters of `modelFiles`. */
+function checkModelFiles(files: TrainerOptions["modelFiles"]): Parameter[] {
+  if (files === undefined) return [];
+  checkNames("modelFiles", files, ["parameters", "write"]);
+  if (typeof files.write !== "function") throw wrongOption("modelFiles.write", "a function of a folder", files.write);
+  return [...(files.parameters ?? [])];
 }
 
 function checkEvaluation(evaluation: NonNullable<TrainerOptions["evaluation"]>): void {
-  checkNames("evaluation", evaluation, ["every", "run", "best"]);
-  const { every, run, best } = evaluation;
+  checkNames("evaluation", evaluation, ["every", "run", "best", "patience"]);
+  const { every, run, best, patience } = evaluation;
   if (!Number.isSafeInteger(every) || every < 1) throw wrongOption("evaluation.every", "a positive integer", every);
   if (typeof run !== "function") throw wrongOption("evaluation.run", "a function that returns metrics by name", run);
-  if (best === undefined) return;
+  if (patience !== undefined && (!Number.isSafeInteger(patience) || patience < 1)) {
+    throw wrongOption("evaluation.patience", "a positive integer", patience);
+  }
+  if (best === undefined) {
+    if (patience === undefined) return;
+    throw wrongOption("evaluation.best", "a metric and its mode, which patience follows", best);
+  }
   checkNames("evaluation.best", best, ["metric", "mode"]);
   if (best.mode !== "max" && best.mode !== "min") throw wrongOption("evaluation.best.mode", "max or min", best.mode);
 }

@@ -55,6 +55,20 @@ test("data that end early or stall are continued from where they ended, with a c
   assert.is((await rejection<StorageError>(fetched(object()))).fault, "unavailable");
 });
 
+test("parts of a store that uses their memory again are copied, in parts that are smaller and larger than one write", async () => {
+  const whole = Buffer.concat(Array.from({ length: 9 }, () => BYTES)).subarray(0, 2_500_001);
+  for (const size of [70_000, 1_200_000]) {
+    const memory = Buffer.alloc(size);
+    const parts = async function* () {
+      for (let at = 0; at < whole.length; at += size) yield memory.subarray(0, whole.copy(memory, 0, at, at + size));
+    };
+    const get = () => Promise.resolve({ from: 0, facts: { bytes: whole.length, modified: 1 }, body: parts() });
+    const { bytes, facts } = await fetched({ address: "s3://videos/a.mp4", get }, { hash: true });
+    assert.ok(bytes.equals(whole), String(size));
+    assert.is(facts.sha256, createHash("sha256").update(whole).digest("hex"));
+  }
+});
+
 test("an object that changes in between is begun again; one that always changes is an error", async () => {
   server.put("a.mp4", BYTES);
   const other = Buffer.from(BYTES).reverse().subarray(0, 200_000);

@@ -180,4 +180,20 @@ test("curves have a panel per measure and gaps where a value is missing", () => 
   assert.not.match(svg, "NaN");
 });
 
+test("the loss of the validation set is drawn over the loss of the training", () => {
+  const lines: MetricsLine[] = [1, 2, 3, 4].map((step) => ({
+    step,
+    loss: 4 / step,
+    skipped: false,
+    ...(step % 2 === 0 ? { "evaluation.loss": 9 - step, "evaluation.queries": 5, "evaluation.R@1": 0.5 } : {}),
+  }));
+  assert.equal(measuresOf(lines), ["loss", "evaluation.R@1"]);
+  const svg = plotSvg(lines);
+  assert.is(svg.match(/<path /g)!.length, 3);
+  assert.match(svg, /evaluation\.loss, last 5/);
+  assert.is(new Set(svg.match(/stroke="#[0-9a-f]{6}"/g)).size, 2);
+  const single = plotSvg(lines.slice(0, 2));
+  assert.is(single.match(/<circle /g)!.length, 2, "an evaluation of one step is a circle");
+});
+
 test.run();

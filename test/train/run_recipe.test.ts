@@ -74,7 +74,8 @@ test("a run from an object has its plan, steps and files, and the schedule ends 
   const [plan, files] = started[0];
   assert.equal(plan, await describeRecipe(config, { folder }));
   assert.equal([plan.examples, plan.examplesPerUpdate, plan.steps, plan.epochs], [PAIRS, 3, 4, 2]);
-  assert.equal(files, { folder: join(folder, "whole"), model: join(folder, "whole", "model") });
+  const whole = join(folder, "whole");
+  assert.equal(files, { folder: whole, model: join(whole, "model"), checkpoints: join(whole, "checkpoints") });
   assert.is(readMetrics(join(files.folder, "metrics.jsonl")).length, 4);
   assert.equal(JSON.parse(readFileSync(join(files.folder, "config.json"), "utf8")), { ...config, out: "whole" });
   const model = await VideoClip.load(files.model, { device: "cpu", threads: 1 });

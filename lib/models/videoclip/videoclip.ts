@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { createDevice, type Device } from "../../runtime/device.js";
 import { InvalidArgumentError } from "../../base/errors.js";
+import { makeFolder } from "../../base/files.js";
 import { optimize } from "../../compile/passes/index.js";
 import { compile } from "../../runtime/compile.js";
 import { ProgramCache } from "../../runtime/program_cache.js";
@@ -29,7 +30,7 @@ import type {
   VideoClipTokenizer,
   VideoEmbeddings,
 } from "./videoclip_types.js";
-import { openVideoClip, saveVideoClip, videoClipParameters } from "./videoclip_weights.js";
+import { openVideoClip, saveConfig, saveVideoClip, videoClipParameters } from "./videoclip_weights.js";
 
 /** Rows per program; smaller batches are rounded up to a power of two. */
 const BATCH = 32;
@@ -123,6 +124,17 @@ export class VideoClip {
    */
   async save(dir: string, { dtype }: { dtype?: "f32" | "f16" | undefined } = {}): Promise<void> {
     saveVideoClip(dir, this.config, this.device.parameters, dtype);
+    await this.#saveParts(dir);
+  }
+
+  /** Writes what `save` writes but the weights of the model. @internal */
+  async saveAllButWeights(dir: string): Promise<void> {
+    makeFolder(dir);
+    saveConfig(dir, this.config);
+    await this.#saveParts(dir);
+  }
+
+  async #saveParts(dir: string): Promise<void> {
     if (this.tokenizer instanceof WordPieceTokenizer) this.tokenizer.save(dir);
     await saveVideoModel(dir, this.#files.options.weights);
   }

@@ -20,10 +20,10 @@ export const CONFIG = "config.json";
 const WEIGHTS = "model.safetensors";
 
 /**
- * Parts of a published checkpoint that embedding does not use: BERT's pooler, its buffer and the heads of fine-tuned
- * tasks.
+ * Parts of a checkpoint that embedding does not use: BERT's pooler, its buffer, the heads of fine-tuned tasks and the learned
+ * temperature of a contrastive loss.
  */
-const UNUSED = /(^|\.)(position_ids|pooler\.dense\.(weight|bias)|classifier\.(weight|bias))$/;
+const UNUSED = /(^|\.)(position_ids|pooler\.dense\.(weight|bias)|classifier\.(weight|bias)|logit_scale)$/;
 
 /** Every parameter of a model, by key. */
 export function videoClipParameters(config: VideoClipConfig): Map<string, readonly number[]> {
@@ -133,5 +133,9 @@ export function saveVideoClip(
     );
   }
   writeSafetensors(join(dir, WEIGHTS), tensors, { model: "videoclip" });
-  writeDurably(join(dir, CONFIG), `${JSON.stringify({ model: "videoclip", ...config }, null, 2)}\n`);
+  saveConfig(dir, config);
 }
+
+/** Writes `config.json` into a folder. */
+export const saveConfig = (dir: string, config: VideoClipConfig): void =>
+  writeDurably(join(dir, CONFIG), `${JSON.stringify({ model: "videoclip", ...config }, null, 2)}\n`);

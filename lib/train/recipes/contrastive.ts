@@ -1,6 +1,5 @@
 import { retrievalMetrics } from "../../eval/retrieval.js";
 import type { VideoClip } from "../../models/videoclip/videoclip.js";
-import { videoClipParameters } from "../../models/videoclip/videoclip_weights.js";
 import { scaleToUnitLength } from "../../base/rows.js";
 import {
   type ContrastiveOptions,
@@ -9,9 +8,10 @@ import {
   initializeLogitScale,
   type VideoTextPair,
 } from "../tasks/contrastive.js";
+import { HeldOutLoss } from "../held_out_loss.js";
 import type { Evaluation } from "../trainer_options.js";
 import { openContrastiveData, readHeldOut } from "./contrastive_data.js";
-import { openModel } from "./open_model.js";
+import { openModel, parametersOf } from "./open_model.js";
 import type { PreparedRun, RunContext } from "./prepared_run.js";
 import type { ContrastiveConfig } from "./schema.js";
 
@@ -27,25 +27,29 @@ const LOSSES: Record<string, ContrastiveOptions> = {
 export async function prepareContrastive(config: ContrastiveConfig, context: RunContext): Promise<PreparedRun> {
   const model = await openModel(config, context);
   try {
-    const { data, examples, close } = await openContrastiveData(config, model, context);
-    const held = await readHeldOut(config, model, context);
+    const { data, examples, warnings, close } = await openContrastiveData(config, model, context);
+    const held = await readHeldOut(config, model, context, warnings);
     const { kind = "videoclip", scale } = config.loss ?? {};
     const loss = { ...LOSSES[kind], ...(scale === undefined ? {} : { scale }) };
     if (loss.cosine) initializeLogitScale(model.device.parameters);
     const groups = [...(config.optimizer.groups ?? []), FROZEN_TEXT];
+    const task = contrastiveTask(model.config, loss);
+    const heldOutLoss = new HeldOutLoss(model.device, task, config.batch);
     return {
       device: model.device,
-      task: contrastiveTask(model.config, loss),
+      task,
       data,
       optimizer: { ...config.optimizer, groups },
-      evaluation: held.length > 0 ? evaluationOf(config, model, held) : undefined,
-      parameters: [...videoClipParameters(model.config).values()],
+      evaluation: held.length > 0 ? evaluationOf(config, model, held, heldOutLoss) : undefined,
+      parameters: parametersOf(model),
       examples,
       checkpointing: config.checkpointing,
       chunk: config.chunk,
-      save: (folder) => model.save(folder),
+      saveFiles: (folder) => model.saveAllButWeights(folder),
+      warnings,
       dispose: () => {
         close();
+        heldOutLoss.dispose();
         model.dispose();
       },
     };
@@ -55,23 +59,34 @@ export async function prepareContrastive(config: ContrastiveConfig, context: Run
   }
 }
 
-/** Text-to-video retrieval among the held-out pairs; video-to-text for video-to-text runs. */
-function evaluationOf(config: ContrastiveConfig, model: VideoClip, held: readonly VideoTextPair[]): Evaluation {
+/** Metrics of which a lower value is better. */
+const LOWER_IS_BETTER = ["loss", "medianRank", "meanRank"];
+
+/** The loss over the held-out pairs, and text-to-video retrieval among them; video-to-text for video-to-text runs. */
+function evaluationOf(
+  config: ContrastiveConfig,
+  model: VideoClip,
+  held: readonly VideoTextPair[],
+  heldOutLoss: HeldOutLoss,
+): Evaluation {
+  const { metric = "R@1", patience, evaluateEvery = 1000 } = config;
   return {
-    every: config.evaluateEvery ?? 1000,
-    best: { metric: "R@1", mode: "max" },
+    every: evaluateEvery,
+    best: { metric, mode: LOWER_IS_BETTER.includes(metric) ? "min" : "max" },
+    patience,
     run: async () => {
       const video = await model.encodeVideo(
         held.map((pair) => pair.video),
         { longVideos: "truncate" },
       );
       const text = await model.encodeText(held.map((pair) => pair.text));
+      const loss = await heldOutLoss.of(video.data, text.data, held.length);
       const rows = [text.data, video.data];
       if (config.loss?.kind === "clip") for (const x of rows) scaleToUnitLength(x, model.config.hiddenSize);
       if (config.loss?.kind === "v2t") rows.reverse();
       const { data: scores } = await model.similarity(rows[0], rows[1]);
       const { intervals: _, ...metrics } = retrievalMetrics(scores, [held.length, held.length]);
-      return metrics as Record<string, number>;
+      return { loss, ...(metrics as Record<string, number>) };
     },
   };
 }

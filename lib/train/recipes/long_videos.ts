@@ -1,10 +1,9 @@
 import { FeatureFolder } from "../../data/feature_folder.js";
 import type { VideoClip } from "../../models/videoclip/videoclip.js";
-import { videoClipParameters } from "../../models/videoclip/videoclip_weights.js";
 import type { StepDataOptions } from "../step_data.js";
 import type { Task, TrainingData } from "../task.js";
 import { FROZEN_TEXT } from "../tasks/contrastive.js";
-import { openModel } from "./open_model.js";
+import { openModel, parametersOf } from "./open_model.js";
 import type { PreparedRun, RunContext } from "./prepared_run.js";
 import type { CoinConfig, CrossTaskConfig } from "./schema.js";
 
@@ -41,13 +40,11 @@ export async function prepareLongVideos(
       task,
       data,
       optimizer: { ...config.optimizer, groups: [...(config.optimizer.groups ?? []), FROZEN_TEXT] },
-      parameters: [...videoClipParameters(model.config).values()],
+      parameters: parametersOf(model),
       examples: data.examples,
       checkpointing: config.checkpointing,
-      save: async (folder) => {
-        await model.save(folder);
-        saveBeside(folder);
-      },
+      saveFiles: (folder) => model.saveAllButWeights(folder),
+      saveBeside,
       dispose: () => model.dispose(),
     };
   } catch (error) {

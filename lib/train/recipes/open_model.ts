@@ -2,6 +2,8 @@ import type { DeviceName, DeviceOptions } from "../../runtime/device.js";
 import { InvalidArgumentError } from "../../base/errors.js";
 import { VideoClip } from "../../models/videoclip/videoclip.js";
 import type { VideoClipConfig } from "../../models/videoclip/videoclip_config.js";
+import { videoClipParameters } from "../../models/videoclip/videoclip_weights.js";
+import type { Parameter } from "../step_program.js";
 import type { RunContext } from "./prepared_run.js";
 import type { ContrastiveConfig, TrainConfig } from "./schema.js";
 
@@ -32,3 +34,7 @@ export async function openModel(
   }
   return VideoClip.load(context.path(load), options);
 }
+
+/** Keys and shapes of a model's parameters. */
+export const parametersOf = ({ config }: VideoClip): Parameter[] =>
+  [...videoClipParameters(config)].map(([key, shape]) => ({ key, shape }));

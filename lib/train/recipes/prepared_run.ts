@@ -1,6 +1,7 @@
 import type { Device, DeviceName } from "../../runtime/device.js";
 import type { OptimizerOptions } from "../optimizer.js";
 import type { PackedPairsProgress } from "../packed_pairs.js";
+import type { Parameter } from "../step_program.js";
 import type { Task, TrainingData } from "../task.js";
 import type { Evaluation } from "../trainer_options.js";
 
@@ -11,14 +12,18 @@ export interface PreparedRun {
   data: TrainingData;
   optimizer: OptimizerOptions;
   evaluation?: Evaluation | undefined;
-  /** Shapes of the model's parameters. */
-  parameters: (readonly number[])[];
+  /** Parameters of the model. */
+  parameters: readonly Parameter[];
   /** Training examples per epoch. */
   examples: number;
   checkpointing?: boolean | undefined;
   chunk?: number | undefined;
-  /** Writes the current model to a folder. */
-  save(folder: string): Promise<void>;
+  /** Writes the files of the model that a run does not change: its configuration, a tokenizer, a frozen encoder. */
+  saveFiles(folder: string): Promise<void>;
+  /** Writes the files beside the weights that a run does change. */
+  saveBeside?: ((folder: string) => void) | undefined;
+  /** Sentences about the data. */
+  warnings?: readonly string[] | undefined;
   dispose(): void;
 }
 

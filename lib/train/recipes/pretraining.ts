@@ -8,7 +8,6 @@ import { Random } from "../../base/random.js";
 import { RANDOM_STREAMS } from "../../base/random_streams.js";
 import { pieceIds } from "../../text/piece_ids.js";
 import { WordPieceTokenizer } from "../../text/wordpiece.js";
-import { writeTensors } from "../checkpoint.js";
 import { initializeParameters, parametersOfTask } from "../initialize.js";
 import { Optimizer } from "../optimizer.js";
 import { nextSentencePair } from "../tasks/masked_language.js";
@@ -55,11 +54,10 @@ export async function preparePretraining(config: PretrainingConfig, context: Run
     task,
     data,
     optimizer: config.optimizer,
-    parameters: parameters.map(({ shape }) => shape),
+    parameters,
     examples: documents.reduce((sum, document) => sum + document.length, 0),
-    save: async (folder) => {
+    saveFiles: async (folder) => {
       makeFolder(folder);
-      writeTensors(join(folder, "model.safetensors"), device.parameters, parameters);
       writeDurably(join(folder, "config.json"), `${JSON.stringify(fields, null, 2)}\n`);
       tokenizer.save(folder);
     },

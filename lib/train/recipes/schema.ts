@@ -129,6 +129,17 @@ export const trainConfig = z.discriminatedUnion("task", [
     model,
     data: contrastiveData,
     loss: optional(loss, "The contrastive loss."),
+    metric: optional(
+      z.enum(["R@1", "R@5", "R@10", "medianRank", "meanRank", "loss"]),
+      "The result on `data.validation` by which the best checkpoint is found, which becomes `model/`. Of ranks and the loss " +
+        "a lower value is better.",
+      "R@1",
+    ),
+    patience: optional(
+      positive,
+      "Ends the run after this number of evaluations in a row without a better value of `metric`. Default: it runs to the " +
+        "last step.",
+    ),
     checkpointing,
     chunk: optional(
       positive,

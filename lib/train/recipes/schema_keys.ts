@@ -97,7 +97,7 @@ const schedule = z
 /** Keys of all tasks. */
 export const run = {
   $schema: z.string().optional().describe("The JSON schema of this file, for editors: train.schema.json."),
-  out: path.describe("Folder of the run: checkpoints, metrics.jsonl, config.json and the model."),
+  out: path.describe("Folder of the run: checkpoints, metrics.jsonl, config.json and the best model."),
   optimizer,
   schedule,
   steps: optional(positive, "How long to train, in updates. Either `steps` or `epochs` is required."),
@@ -109,7 +109,7 @@ export const run = {
     "Seed of everything random: initial parameters, order of the data, draws, dropout. Default: 0; 1 for initial parameters.",
   ),
   saveEvery: optional(positive, "Steps between checkpoints; there is one after the last step too.", 1000),
-  keep: optional(positive, "Checkpoints that are kept, beside the best one.", 3),
+  keep: optional(positive, "Latest checkpoints that are kept, beside the best one. Each of them is a model too.", 3),
   evaluateEvery: optional(
     positive,
     "Steps between evaluations on `data.validation`, which contrastive runs can have; there is one after the last step too.",

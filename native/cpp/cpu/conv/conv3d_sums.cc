@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cpu/conv/convolution.h"
+#include "cpu/conv/geometry.h"
 
 namespace videoclip {
 namespace VIDEOCLIP_ISA {

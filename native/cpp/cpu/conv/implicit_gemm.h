@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "cpu/conv/geometry.h"
 #include "cpu/gemm/panel_tile.h"
 #include "cpu/gemm/panels.h"
 #include "ops/conv/conv3d.h"
@@ -20,19 +21,6 @@ constexpr int kMaxSplits = 8;
 // Tiles that reuse a weight panel while it is in the L2 cache.
 template <typename T>
 constexpr int64_t kBlockTiles = kRowsOf<T> > 16 ? 4 : 8;
-
-struct Geometry {
-  int64_t N, T, H, W, C, oT, oH, oW, positions;
-  int64_t sN, sT, sH, sW;  // element strides of the input
-
-  explicit Geometry(const Call& call) {
-    const Tensor &x = call.in[0], &y = call.out[0];
-    N = x.shape[0], T = x.shape[1], H = x.shape[2], W = x.shape[3], C = x.shape[4];
-    oT = y.shape[1], oH = y.shape[2], oW = y.shape[3];
-    sN = x.strides[0], sT = x.strides[1], sH = x.strides[2], sW = x.strides[3];
-    positions = N * oT * oH * oW;
-  }
-};
 
 // The rows that a tile reads: `taps` rows of `run` consecutive values of type T. With few channels the taps along W
 // form one run.
