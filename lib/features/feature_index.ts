@@ -314,6 +314,11 @@ export class FeatureIndex {
     });
   }
 
+  /** The end of the last row of each video in the order of `videos()`, in seconds. @throws IndexError @internal */
+  async ends(): Promise<Float64Array> {
+    return this.#use(({ files }) => files.ends());
+  }
+
   /** Runs `work` on the open files, which stay open until it has ended. */
   async #use<T>(work: (opened: Opened) => Promise<T>): Promise<T> {
     const opened = this.#state;

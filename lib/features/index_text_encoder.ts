@@ -44,6 +44,8 @@ export interface IndexTextEncoder extends TextRows {
   readonly info: TextEncoderInfo;
   /** How the model is searched best, if its folder says so. */
   readonly search?: ModelSearch | undefined;
+  /** The VideoCLIP model, if it is one. @internal */
+  readonly model?: VideoClip | undefined;
   /** @deprecated Use `encode`. @returns f32 `[texts.length, dim]` */
   embed(texts: readonly string[], options?: { signal?: AbortSignal | undefined }): Promise<Float32Array>;
   dispose(): void;
@@ -56,7 +58,7 @@ function textEncoder(
   dim: number,
   encode: TextRows["encode"],
   dispose: () => void,
-  more: Pick<IndexTextEncoder, "vocabulary" | "search"> = {},
+  more: Pick<IndexTextEncoder, "vocabulary" | "search" | "model"> = {},
 ): IndexTextEncoder {
   return {
     ...more,
@@ -128,6 +130,7 @@ function ofVideoClip(
   return textEncoder({ ...info, weights: model.weightsHash }, model.config.hiddenSize, encode, dispose, {
     vocabulary: () => (model.tokenizer instanceof WordPieceTokenizer ? model.tokenizer.words() : []),
     search: modelSearch(path, model.weightsHash),
+    model,
   });
 }
 

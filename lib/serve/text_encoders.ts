@@ -51,6 +51,11 @@ export class TextEncoders {
     return opened && fitOf(index, opened.encoder, signal);
   }
 
+  /** The open encoder of a space, if it has one. */
+  encoder(space: string): IndexTextEncoder | undefined {
+    return this.#open.get(space)?.encoder;
+  }
+
   /** The row of a sentence. @param space of the index, by {@link spaceOf}; its encoder is open */
   async encode(space: string, sentence: string, signal: AbortSignal): Promise<EncodedText> {
     const { encoder, rows } = this.#open.get(space)!;
