@@ -1,7 +1,7 @@
 #pragma once
 // The kernels of conv3d and conv3d_sums that are compiled on their own. Each needs at least one output.
+#include "cuda/primitives/kernel.h"
 #include "ops/conv/conv3d.h"
-#include "runtime/kernel.h"
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
