@@ -43,7 +43,10 @@ export function indexCommand(): Command {
     .option("--window <n>", "features that one row is made from; default: 16 or what the model takes", positive)
     .option("--hop <n>", "features between the starts of windows; default: half a window", positive)
     .option("--seconds <s>", "seconds between features, where their times are not known", number)
-    .option("--replace", "index videos again that are there already")
+    .option(
+      "--replace",
+      "embed videos again that are there already. An index of another model or with other settings is replaced as a whole: it stays until the new one is complete, and all its videos need features",
+    )
     .option("--any-weights", "take features that another video encoder made than the one in the model's folder")
     .option("--threads <n>", "compute threads; default: the cores of this machine", positive)
     .option("--json", "the summary as one JSON object on stdout")
@@ -54,8 +57,9 @@ export function indexCommand(): Command {
         "  videoclip index features/ --out index/ --model s3d_howto100m.pth --words s3d_dict.npy",
     )
     .action((folders: string[], flags: Flags) =>
-      interruptible("videos that were indexed are saved; run it again to go on", (signal) =>
-        run(folders, flags, signal),
+      interruptible(
+        "videos that were indexed are saved, but an index of another model stays as it was; run it again to go on",
+        (signal) => run(folders, flags, signal),
       ),
     );
 }

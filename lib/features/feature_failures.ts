@@ -3,6 +3,9 @@ import { DatasetError, VideoClipError } from "../base/errors.js";
 import { removeFile, writeDurably } from "../base/files.js";
 import type { BrokenRecord } from "../records/feature_manifest.js";
 
+/** Beside an index: the videos that the last run left out. */
+export const FAILURES = "failures.jsonl";
+
 /** Features that were left out, and the reason. */
 export interface FeatureFailure {
   /** The video, or the invalid line of a manifest. */
@@ -57,7 +60,7 @@ export class FeatureFailures {
 
   /** Writes `failures.jsonl` of this run into a folder, unless nothing failed. */
   write(folder: string): void {
-    const path = join(folder, "failures.jsonl");
+    const path = join(folder, FAILURES);
     const failed_at = new Date().toISOString();
     const lines = this.list.map(
       ({ video, error: { code, message } }) => `${JSON.stringify({ path: video, code, reason: message, failed_at })}\n`,

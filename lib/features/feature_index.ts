@@ -11,11 +11,9 @@ import {
 } from "./index_format.js";
 import { IndexRows, type RowRange } from "./index_rows.js";
 import { type IndexedVideo, IndexWriter } from "./index_writer.js";
+import { type WriteOptions, writeVideos } from "./write_videos.js";
 import { halfValues } from "../base/half_floats.js";
 import { isArrayOf } from "../base/typed_arrays.js";
-
-/** Seconds of work between two commits of a long append. */
-const COMMIT_SECONDS = 5;
 
 export interface CreateIndexOptions {
   /** Width of a row. */
@@ -185,32 +183,24 @@ export class FeatureIndex {
     videos: Iterable<IndexedVideo> | AsyncIterable<IndexedVideo>,
     { replace = false, signal, onProgress }: AppendOptions = {},
   ): Promise<number> {
-    signal?.throwIfAborted();
+    return this.write(videos, { replace, signal, onProgress });
+  }
+
+  /** As {@link append}, with what the command `index` needs. @internal */
+  async write(videos: Iterable<IndexedVideo> | AsyncIterable<IndexedVideo>, options: WriteOptions): Promise<number> {
+    options.signal?.throwIfAborted();
     const { id } = this.manifest;
-    let added = 0;
-    const writer = await IndexWriter.open(this.folder, { signal, onNote: this.#options.onNote });
+    const waiting = { signal: options.signal, onNote: this.#options.onNote };
+    const writer = await IndexWriter.open(this.folder, waiting, options.fresh);
     try {
       if (writer.manifest.id !== id)
         throw new IndexError(this.folder, "the index was replaced by another one since it was opened");
-      let saved = Date.now();
-      try {
-        for await (const video of videos) {
-          signal?.throwIfAborted();
-          writer.add(video, replace);
-          added++;
-          onProgress?.({ videos: added, rows: writer.manifest.rows });
-          if (Date.now() - saved < COMMIT_SECONDS * 1000 || writer.replaces) continue;
-          writer.commit();
-          saved = Date.now();
-        }
-      } finally {
-        if (added > 0) writer.commit();
-      }
+      return await writeVideos(writer, videos, options);
     } finally {
       writer.close();
-      this.#load();
+      if (writer.discarded) this.dispose();
+      else this.#load();
     }
-    return added;
   }
 
   /**

@@ -1,16 +1,18 @@
-import { existsSync } from "node:fs";
+import { existsSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { InvalidArgumentError } from "../base/errors.js";
+import { quietly } from "../base/files.js";
 import type { VideoClip } from "../models/videoclip/videoclip.js";
 import { embedFolder, type EmbedFolderOptions, resolveWindow } from "./embed_folder.js";
 import { FeatureIndex, type OpenIndexOptions } from "./feature_index.js";
 import { type ExtractedFeatures, loadFeatures, spaceOf } from "./extracted_features.js";
 import { openFeatureInputs } from "./formats/feature_inputs.js";
-import { brokenFailures, type FeatureFailure, FeatureFailures, MAX_F16 } from "./feature_failures.js";
+import { brokenFailures, FAILURES, type FeatureFailure, FeatureFailures, MAX_F16 } from "./feature_failures.js";
 import { modelSearch } from "./fit/model_search.js";
 import { writeFit } from "./fit/index_fit.js";
 import { checkFeatureOrigin } from "./feature_origin.js";
 import { IndexError, type IndexSettings, MANIFEST, type RowDType } from "./index_format.js";
+import type { IndexContent } from "./index_writer.js";
 import type { IndexTextEncoder } from "./index_text_encoder.js";
 
 export interface IndexFeaturesOptions extends EmbedFolderOptions, OpenIndexOptions {
@@ -26,7 +28,10 @@ export interface IndexFeaturesOptions extends EmbedFolderOptions, OpenIndexOptio
   anyWeights?: boolean | undefined;
   /** Encodes texts into the space of the rows; its description is stored in the index. */
   text?: IndexTextEncoder | undefined;
-  /** Embed and index existing videos again. Default: skip them. */
+  /**
+   * Embed and index existing videos again. Default: skip them. An index with other settings or of another model is
+   * replaced as a whole, in one step at the end: then all its videos need features.
+   */
   replace?: boolean | undefined;
   onProgress?: ((progress: { videos: number; rows: number; total: number }) => void) | undefined;
   /** Called for each video that is left out because its features cannot be used. */
@@ -50,7 +55,8 @@ export interface IndexFeaturesSummary {
 
 /**
  * Indexes features of folders, Parquet files and WebDataset shards: makes an index, or extends one with the same settings. Videos whose features are broken,
- * or do not fit, are left out and listed.
+ * or do not fit, are left out and listed. If it fails, an existing index is as it was, and a new one is not there; if it
+ * is interrupted, the videos so far are saved.
  * @throws IndexError when the index has other settings or another model; InvalidArgumentError; DatasetError when no
  * features can be used; VideoClipError `ERR_WRITE`
  */
@@ -65,20 +71,11 @@ export async function indexFeatures(
   for (const failure of brokenFailures(features.broken)) failures.add(failure);
   const width = model?.config.featureSize ?? (await widthOf(features));
   const dim = model?.config.hiddenSize ?? width;
+  const folderWasThere = existsSync(out);
   let index = existsSync(join(out, MANIFEST)) ? await FeatureIndex.open(out, options) : undefined;
-  const windows = model && windowsFor(model, options, index);
-  const settings: IndexSettings = {
-    features: spaceOf(features.settings),
-    ...(model
-      ? {
-          model: "videoclip",
-          weights: model.weightsHash,
-          config: { ...model.config },
-          ...windows,
-        }
-      : {}),
-  };
   try {
+    const windows = model && windowsFor(model, options, index);
+    const settings = settingsOf(features, model, windows);
     if (text && text.dim !== dim) {
       const message = `text: its rows have ${text.dim} values, the features ${dim}`;
       throw new InvalidArgumentError(message, { argument: "text" });
@@ -88,35 +85,92 @@ export async function indexFeatures(
       const note = await checkFeatureOrigin(features.settings, options.modelPath);
       if (note) options.onNote?.(note);
     }
-    if (index) checkIndex(index, dim, settings, dtype);
-    if (index) await removeOutdated(index, features);
+    const content = { dim, dtype: dtype ?? index?.dtype ?? "f16", settings, text: text?.info ?? null };
+    const difference = index && differenceOf(index, content);
+    if (index && difference && !replace) throw difference;
+    if (index && difference) checkAllThere(index, features);
     const known = new Set(index?.videos());
+    const outdated = index && !difference ? outdatedVideos(index, features) : [];
+    for (const video of outdated) known.delete(video);
     let skipped = 0;
     const skip = (video: string) => !replace && known.has(video) && ++skipped > 0;
     const total = features.files.length;
-    const limit = (index?.dtype ?? dtype ?? "f16") === "f16" ? MAX_F16 : Number.MAX_VALUE;
+    const limit = content.dtype === "f16" ? MAX_F16 : Number.MAX_VALUE;
     const embedded = embedFolder(features, { ...options, ...windows, width, limit, failures, skip });
-    // first, so that features that cannot be embedded leave no empty index behind
+    // first, so that features that cannot be embedded leave no empty index behind, and an old one as it is
     const first = await embedded.next();
-    if (first.done && !index) throw failures.list[0].error;
-    index ??= await FeatureIndex.create(out, { ...options, dim, dtype, settings, text: text?.info ?? null });
-    if (text) index.setText(text.info);
-    const videos = await index.append(behind(first, embedded), {
+    if (first.done && (!index || difference)) throw failures.list[0].error;
+    const undo = index ? "changes" : "index";
+    index ??= await FeatureIndex.create(out, { ...options, ...content });
+    const videos = await index.write(behind(first, embedded), {
       replace,
+      remove: outdated,
+      removeLast: movedVideos(features, known),
+      text: text?.info,
+      fresh: difference ? content : undefined,
+      undo,
+      beforeEnd: () => failures.write(out),
       signal,
       onProgress: (done) => onProgress?.({ ...done, total }),
     });
-    // moved videos are in the index under their new paths
-    const names = new Set(features.files.map(({ video }) => video));
-    const old = features.files.flatMap(({ movedFrom = [] }) => movedFrom).filter((video) => !names.has(video));
-    if (old.some((video) => known.has(video))) await index.remove(old);
-    failures.write(out);
-    if (text) await writeFit(index, text, signal);
+    if (text) await measure(index, text, options);
     const seconds = (Date.now() - started) / 1000;
     return { videos, skipped, rows: index.size, seconds, ...failures.count() };
+  } catch (error) {
+    if (!folderWasThere) removeFolder(out);
+    throw error;
   } finally {
     index?.dispose();
   }
+}
+
+function settingsOf(
+  features: ExtractedFeatures,
+  model: VideoClip | undefined,
+  windows: { window: number; hop: number } | undefined,
+): IndexSettings {
+  const embedding = model && { model: "videoclip", weights: model.weightsHash, config: { ...model.config } };
+  return { features: spaceOf(features.settings), ...embedding, ...windows };
+}
+
+/** Measures what fits for later searches; without it they measure themselves, so that a failure is only told. */
+async function measure(index: FeatureIndex, text: IndexTextEncoder, { signal, onNote }: IndexFeaturesOptions) {
+  try {
+    await writeFit(index, text, signal);
+  } catch (error) {
+    if (!signal?.aborted) onNote?.(`What fits could not be measured: ${(error as Error).message}`);
+  }
+}
+
+/** Removes a folder that was made for an index, unless it has one. */
+function removeFolder(out: string): void {
+  quietly(() => {
+    if (existsSync(join(out, MANIFEST))) return;
+    rmSync(join(out, FAILURES), { force: true });
+    rmdirSync(out);
+  });
+}
+
+/** Videos that are in the index under another path than now. */
+function movedVideos({ files }: ExtractedFeatures, known: ReadonlySet<string>): string[] {
+  const names = new Set(files.map(({ video }) => video));
+  const old = files.flatMap(({ movedFrom = [] }) => movedFrom);
+  return [...new Set(old)].filter((video) => known.has(video) && !names.has(video));
+}
+
+/**
+ * Rows of other settings cannot stay beside new ones, so every video of a replaced index needs features.
+ * @throws InvalidArgumentError
+ */
+function checkAllThere(index: FeatureIndex, { files }: ExtractedFeatures): void {
+  const there = new Set(files.flatMap(({ video, movedFrom = [] }) => [video, ...movedFrom]));
+  const missing = index.videos().filter((video) => !there.has(video));
+  if (missing.length === 0) return;
+  const [count, have] = missing.length === 1 ? ["1 video", "has"] : [`${missing.length} videos`, "have"];
+  throw new InvalidArgumentError(
+    `features: ${count} of the index in ${index.folder} ${have} no features here (first: ${missing[0]}), and rows of another model cannot stay beside new ones: give the folders of all videos, or use another --out`,
+    { argument: "features", received: missing.slice(0, 10) },
+  );
 }
 
 /** The window that the user names; otherwise that of the index, or the one with which the model is searched best. */
@@ -128,14 +182,14 @@ function windowsFor(model: VideoClip, { window, hop, modelPath }: IndexFeaturesO
 }
 
 /**
- * Removes videos whose features were extracted again after the index was written, because their files changed. They are
- * added again afterwards. Removing them first keeps the index consistent if the work is interrupted.
+ * Videos whose features were extracted again after the index was written, because their files changed. They are removed
+ * first and added again, which keeps the index consistent if the work is interrupted.
  */
-async function removeOutdated(index: FeatureIndex, { files }: ExtractedFeatures): Promise<void> {
+function outdatedVideos(index: FeatureIndex, { files }: ExtractedFeatures): string[] {
   const written = Date.parse(index.manifest.updatedAt);
   const known = new Set(index.videos());
   const outdated = files.filter(({ video, finishedAt }) => known.has(video) && Date.parse(finishedAt ?? "") > written);
-  if (outdated.length > 0) await index.remove(outdated.map(({ video }) => video));
+  return outdated.map(({ video }) => video);
 }
 
 /** Number of files that are read to find the width of features without a manifest. */
@@ -185,19 +239,18 @@ function checkSpace(
   }
 }
 
-function checkIndex(index: FeatureIndex, dim: number, settings: IndexSettings, dtype?: RowDType): void {
+/** What an index was made with that new rows have otherwise, as an error; undefined if they fit. */
+function differenceOf(index: FeatureIndex, { dim, dtype, settings }: IndexContent): IndexError | undefined {
   const old: Record<string, unknown> = { dim: index.dim, dtype: index.dtype, ...index.settings };
-  const now: Record<string, unknown> = { dim, dtype: dtype ?? index.dtype, ...settings };
+  const now: Record<string, unknown> = { dim, dtype, ...settings };
   for (const key of new Set([...Object.keys(old), ...Object.keys(now)])) {
     const [expected, received] = [old[key], now[key]].map((value) => JSON.stringify(value));
     if (expected === received) continue;
-    throw new IndexError(
+    return new IndexError(
       index.folder,
-      `it was made with ${key} ${expected}, these rows have ${received}: use another --out`,
-      {
-        expected,
-        received,
-      },
+      `it was made with ${key} ${expected}, these rows have ${received}: use another --out, or --replace to embed all videos again`,
+      { expected, received },
     );
   }
+  return undefined;
 }

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { closeSync, existsSync, ftruncateSync, openSync, readdirSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { InvalidArgumentError } from "../base/errors.js";
-import { DurableFile, makeFolder, removeIfPossible, syncFile, writeAll } from "../base/files.js";
+import { DurableFile, makeFolder, removeFile, removeIfPossible, syncFile, writeAll } from "../base/files.js";
 import { writing } from "../base/system_error.js";
 import { npyData } from "../weights/npy.js";
 import { IndexFiles } from "./index_files.js";
@@ -27,6 +27,9 @@ import { type FileLock, takeLock, takeLockNow, type TakeLockOptions } from "./lo
 const LOCK = ".lock";
 const HOLDER = "another process";
 
+/** What an index is of. */
+export type IndexContent = Pick<IndexManifest, "dim" | "dtype" | "settings" | "text">;
+
 /** A video to add: one row per span. */
 export interface IndexedVideo {
   /** Its name in the index, usually its path. */
@@ -48,21 +51,31 @@ export class IndexWriter {
   #names: Map<string, number>;
   /** Videos that a later one replaces; the next commit drops them. */
   #replaced = new Set<number>();
+  /** Whether the index was removed. */
+  discarded = false;
+  /** The state at the opening, and the last one that was committed. */
+  readonly #first: IndexManifest;
+  #committed: IndexManifest;
 
-  private constructor(folder: string, lock: FileLock, files: IndexFiles) {
+  private constructor(folder: string, lock: FileLock, files: IndexFiles, fresh?: IndexContent) {
     this.#folder = folder;
     this.#lock = lock;
-    this.#manifest = { ...files.manifest };
-    this.#names = new Map(files.names().map((name, i) => [name, i]));
-    this.#files = writing(folder, () => openForWriting(folder, this.#manifest));
+    this.#first = { ...files.manifest };
+    this.#committed = { ...files.manifest };
+    if (fresh) {
+      const generation = this.#first.generation + 1;
+      this.#manifest = { ...this.#first, ...fresh, generation, rows: 0, videos: 0, nameBytes: 0 };
+      this.#names = new Map();
+      this.#files = writing(folder, () => createFiles(folder, this.#manifest));
+    } else {
+      this.#manifest = { ...files.manifest };
+      this.#names = new Map(files.names().map((name, i) => [name, i]));
+      this.#files = writing(folder, () => openForWriting(folder, this.#manifest));
+    }
   }
 
   /** Makes an empty index. @throws InvalidArgumentError when there is one, or while another process writes there */
-  static async create(
-    folder: string,
-    given: Pick<IndexManifest, "dim" | "dtype" | "settings" | "text">,
-    waiting: TakeLockOptions = {},
-  ): Promise<void> {
+  static async create(folder: string, given: IndexContent, waiting: TakeLockOptions = {}): Promise<void> {
     makeFolder(folder);
     const lock = await takeLock(join(folder, LOCK), HOLDER, waiting);
     try {
@@ -72,22 +85,31 @@ export class IndexWriter {
       const id = randomBytes(16).toString("hex");
       const manifest: IndexManifest = { ...given, id, generation: 0, rows: 0, videos: 0, nameBytes: 0, updatedAt: "" };
       removeOtherGenerations(folder, -1);
-      for (const file of Object.values(writing(folder, () => createFiles(folder, manifest)))) {
-        try {
-          writing(folder, () => syncFile(file));
-        } finally {
-          closeSync(file);
+      try {
+        for (const file of Object.values(writing(folder, () => createFiles(folder, manifest)))) {
+          try {
+            writing(folder, () => syncFile(file));
+          } finally {
+            closeSync(file);
+          }
         }
+        writeManifest(folder, manifest);
+      } catch (error) {
+        removeOtherGenerations(folder, -1);
+        throw error;
       }
-      writeManifest(folder, manifest);
     } finally {
       lock.release();
     }
   }
 
-  /** Takes the lock and removes uncommitted data of an interrupted writer. @throws InvalidArgumentError, IndexError */
-  static async open(folder: string, waiting: TakeLockOptions = {}): Promise<IndexWriter> {
-    return IndexWriter.#withLock(folder, await takeLock(join(folder, LOCK), HOLDER, waiting));
+  /**
+   * Takes the lock and removes uncommitted data of an interrupted writer.
+   * @param fresh writes an index with these facts from the beginning; its commit replaces the one that is there
+   * @throws InvalidArgumentError, IndexError
+   */
+  static async open(folder: string, waiting: TakeLockOptions = {}, fresh?: IndexContent): Promise<IndexWriter> {
+    return IndexWriter.#withLock(folder, await takeLock(join(folder, LOCK), HOLDER, waiting), fresh);
   }
 
   /** As {@link open}, without waiting for a lock of another machine. */
@@ -95,12 +117,12 @@ export class IndexWriter {
     return IndexWriter.#withLock(folder, takeLockNow(join(folder, LOCK), HOLDER));
   }
 
-  static #withLock(folder: string, lock: FileLock): IndexWriter {
+  static #withLock(folder: string, lock: FileLock, fresh?: IndexContent): IndexWriter {
     try {
       const files = IndexFiles.open(folder);
       try {
         removeOtherGenerations(folder, files.manifest.generation);
-        return new IndexWriter(folder, lock, files);
+        return new IndexWriter(folder, lock, files, fresh);
       } finally {
         files.close();
       }
@@ -118,9 +140,19 @@ export class IndexWriter {
     return this.#names.has(video);
   }
 
-  /** Whether a commit now would rewrite the index. */
+  /** Number of videos that readers see. */
+  get committedVideos(): number {
+    return this.#committed.videos;
+  }
+
+  /** Whether a commit now would take the place of videos that are there. */
   get replaces(): boolean {
-    return this.#replaced.size > 0;
+    return this.#replaced.size > 0 || this.#manifest.generation !== this.#committed.generation;
+  }
+
+  /** Whether there is something to commit. */
+  get changed(): boolean {
+    return this.replaces || JSON.stringify(this.#manifest) !== JSON.stringify(this.#committed);
   }
 
   /** Writes a video after the others. @throws InvalidArgumentError when it does not fit, before anything is written */
@@ -196,11 +228,33 @@ export class IndexWriter {
       });
     }
     writeManifest(this.#folder, this.#manifest);
-    removeOtherGenerations(this.#folder, this.#manifest.generation);
+    this.#committed = { ...this.#manifest };
   }
 
+  /** Takes back all commits of this writer: the index is as it was at the opening. */
+  undo(): void {
+    if (JSON.stringify(this.#committed) === JSON.stringify(this.#first) || !this.#lock.held()) return;
+    // what was not committed makes room for the manifest; added videos lie behind the end, and the next writer overwrites them
+    for (const kind of FILE_KINDS) ftruncateSync(this.#files[kind], committedBytes(kind, this.#committed));
+    writeManifest(this.#folder, this.#first, this.#first.updatedAt);
+    this.#committed = { ...this.#first };
+  }
+
+  /**
+   * Removes an index that was empty at the opening, under the lock of this writer: a full disk has no room for another
+   * lock.
+   */
+  discard(): void {
+    if (this.#first.videos > 0) return this.undo();
+    if (!this.#lock.held()) return;
+    removeFile(join(this.#folder, MANIFEST));
+    this.discarded = true;
+  }
+
+  /** Removes the files of other states than the committed one, which `undo` could have needed. */
   close(): void {
     for (const file of Object.values(this.#files)) closeSync(file);
+    if (this.#lock.held()) removeOtherGenerations(this.#folder, this.discarded ? -1 : this.#committed.generation);
     this.#lock.release();
   }
 
@@ -283,8 +337,8 @@ function openForWriting(folder: string, manifest: IndexManifest): Record<FileKin
   return files;
 }
 
-function writeManifest(folder: string, manifest: IndexManifest): void {
-  manifest.updatedAt = new Date().toISOString();
+function writeManifest(folder: string, manifest: IndexManifest, updatedAt = new Date().toISOString()): void {
+  manifest.updatedAt = updatedAt;
   const file = new DurableFile(join(folder, MANIFEST), join(folder, ".index.json.tmp"));
   try {
     file.write(manifestText(manifest));
