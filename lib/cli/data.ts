@@ -8,7 +8,9 @@ import {
   packDatasetFile,
   type PackManifest,
   Skips,
+  type UnknownReport,
 } from "../data/index.js";
+import { describeUnknownCaptions } from "../data/unknown_captions.js";
 import { InvalidArgumentError } from "../base/errors.js";
 import { type ListFlags, withLists } from "./eval_flags.js";
 import { type FeatureFlags, withFeatures } from "./features.js";
@@ -32,6 +34,7 @@ interface PackFlags extends DataFlags {
   captionTokens?: number;
   captionCharacters?: number;
   lateCaptions?: boolean;
+  anyWeights?: boolean;
   shardMegabytes: number;
 }
 
@@ -80,10 +83,13 @@ const featuresOf = ({ videoModel, videoWeights, randomWeights, s3dFc }: DataFlag
 
 type Skipped = { reason: string; count: number; first: string }[];
 
-function print({ skipped, ...numbers }: object & { skipped: Skipped }, json: boolean | undefined): void {
-  if (json) process.stdout.write(`${JSON.stringify({ ...numbers, skipped })}\n`);
+type Printed = object & { skipped: Skipped; unknown?: UnknownReport | undefined };
+
+function print({ skipped, unknown, ...numbers }: Printed, json: boolean | undefined): void {
+  if (json) process.stdout.write(`${JSON.stringify({ ...numbers, unknown, skipped })}\n`);
   else {
     const lines = skipped.map(({ reason, count, first }) => `left out: ${count} x ${reason} (first: ${first})`);
+    if (unknown) lines.push(...describeUnknownCaptions(unknown));
     process.stdout.write(`${[table(numbers), ...lines].join("\n")}\n`);
   }
 }
@@ -116,14 +122,28 @@ function check(): Command {
 function pack(): Command {
   return dataset("pack", "Pack features and tokenised captions into shards that training reads by position")
     .requiredOption("--features <folder>", "features of the videos, one .npy each, a row per second")
-    .requiredOption("--tokenizer <path>", "vocab.txt, tokenizer.json, or a folder with one")
+    .requiredOption("--tokenizer <path>", "vocab.txt, tokenizer.json, or a folder with one, such as the model's")
     .requiredOption("--out <folder>", "where to write; a stopped run goes on there")
     .option("--caption-tokens <n>", "most tokens kept of a caption (default: all)", positive)
     .option("--caption-characters <n>", "most characters of a caption that are tokenised (default: all)", positive)
     .option("--late-captions", "keep captions that begin behind the features, for the sampler's quirk lateCaptions")
+    .option(
+      "--any-weights",
+      "take features of another video encoder, or of other weights, than the one in the model's folder of --tokenizer",
+    )
     .option("--shard-megabytes <n>", "size of a shard", positive, 128)
     .action(async (name: string, file: string, flags: PackFlags) => {
-      const { features, tokenizer, captionTokens, captionCharacters, lateCaptions, shardMegabytes, out, quiet } = flags;
+      const {
+        features,
+        tokenizer,
+        captionTokens,
+        captionCharacters,
+        lateCaptions,
+        anyWeights,
+        shardMegabytes,
+        out,
+        quiet,
+      } = flags;
       await interruptible("the shards so far are whole; run it again to go on", async (signal) => {
         const manifest = await packDatasetFile(name, file, out, {
           ...selectionOf(name, flags),
@@ -133,6 +153,7 @@ function pack(): Command {
           captionTokens,
           captionCharacters,
           lateCaptions,
+          anyWeights,
           shardBytes: shardMegabytes * 2 ** 20,
           signal,
           onProgress: ({ read, videos, shards }) => {
@@ -144,13 +165,13 @@ function pack(): Command {
     });
 }
 
-function packReport(out: string, { shards, skipped }: PackManifest) {
+function packReport(out: string, { shards, skipped, unknown }: PackManifest) {
   const sum = (key: "videos" | "rows" | "captions" | "tokens" | "unknown") =>
     shards.reduce((n, shard) => n + (shard[key] ?? 0), 0);
   const [videos, seconds, captions, tokens] = [sum("videos"), sum("rows"), sum("captions"), sum("tokens")];
   const unknownWords = sum("unknown");
   const counts = { out, shards: shards.length, videos, seconds, captions, tokens };
-  return { ...counts, ...(unknownWords > 0 ? { unknownWords } : {}), skipped };
+  return { ...counts, ...(unknownWords > 0 ? { unknownWords, unknown } : {}), skipped };
 }
 
 /** `videoclip data`: reads published datasets from the user's files. */

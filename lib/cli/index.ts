@@ -47,7 +47,10 @@ export function indexCommand(): Command {
       "--replace",
       "embed videos again that are there already. An index of another model or with other settings is replaced as a whole: it stays until the new one is complete, and all its videos need features",
     )
-    .option("--any-weights", "take features that another video encoder made than the one in the model's folder")
+    .option(
+      "--any-weights",
+      "take features of another video encoder, or of other weights, than the one in the model's folder",
+    )
     .option("--threads <n>", "compute threads; default: the cores of this machine", positive)
     .option("--json", "the summary as one JSON object on stdout")
     .option("--quiet", "no progress")

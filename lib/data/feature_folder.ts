@@ -18,6 +18,8 @@ import { NamedFiles } from "./named_files.js";
  */
 export class FeatureFolder implements FeatureSource {
   readonly #files: NamedFiles;
+  /** Settings of the extractions that made the features, as far as manifests name them; no two are equal. */
+  readonly settings: readonly Record<string, unknown>[];
 
   /** @throws DatasetError when the folder cannot be read or has no features */
   constructor(readonly folder: string) {
@@ -41,9 +43,17 @@ export class FeatureFolder implements FeatureSource {
     }
     /** paths of videos by the path of their features */
     const videos = new Map<string, string>();
+    const settings = new Map<string, Record<string, unknown>>();
     for (const at of manifests) {
-      for (const { path, file } of readManifests(at).records.values()) videos.set(join(at, file), path);
+      const known = new Set<object>();
+      for (const { path, file, settings: own } of readManifests(at).records.values()) {
+        videos.set(join(at, file), path);
+        // records with equal settings share one object
+        if (!known.has(own)) settings.set(JSON.stringify(own), own);
+        known.add(own);
+      }
     }
+    this.settings = [...settings.values()];
     for (const { path } of features) {
       const video = videos.get(path);
       this.#files.add(video ?? relative(folder, path).slice(0, -".npy".length), path);

@@ -42,5 +42,6 @@ export {
   type TokenisedCaptions,
 } from "./sampler.js";
 export { Skips } from "./skips.js";
+export { UnknownCaptions, type UnknownReport } from "./unknown_captions.js";
 export type { VideoLists } from "./video_list.js";
 export { UnknownWords, type UnknownWordsReport } from "../text/unknown_words.js";

@@ -7,6 +7,7 @@ import { readOrSkip } from "./check.js";
 import type { FeatureSource } from "./feature_source.js";
 import type { VideoRecord } from "./record.js";
 import { UnknownWords } from "../text/unknown_words.js";
+import type { UnknownCaptions, UnknownReport } from "./unknown_captions.js";
 import { ShardBuilder } from "./shard.js";
 import type { Skips } from "./skips.js";
 
@@ -39,6 +40,8 @@ export interface PackManifest {
   complete: boolean;
   shards: ShardEntry[];
   skipped: { reason: string; count: number; first: string }[];
+  /** Words of captions that the tokenizer does not know; absent if there are none. */
+  unknown?: UnknownReport | undefined;
 }
 
 export interface PackOptions {
@@ -47,6 +50,8 @@ export interface PackOptions {
   tokenise: (texts: string[]) => number[][];
   /** Counts words that the tokenizer does not know. */
   unknownWords?: UnknownWords | undefined;
+  /** Counts these words for the manifest, in the place of `unknownWords`. */
+  unknownCaptions?: UnknownCaptions | undefined;
   source: Record<string, unknown>;
   skips: Skips;
   /** Size of a shard; default 128 MiB. */
@@ -105,10 +110,12 @@ export async function packDataset(
   options: PackOptions,
 ): Promise<PackManifest> {
   const { features, tokenise, source, skips, shardBytes = 128 << 20, captionTokens, signal, onProgress } = options;
-  const { unknownWords = new UnknownWords(), captionCharacters, lateCaptions = false } = options;
+  const { unknownCaptions, captionCharacters, lateCaptions = false } = options;
+  const unknownWords = unknownCaptions?.words ?? options.unknownWords ?? new UnknownWords();
   makeFolder(folder);
   const manifest = resume(folder, source);
   if (manifest.complete) return manifest;
+  if (manifest.unknown) unknownCaptions?.restore(manifest.unknown);
   const done = manifest.shards.at(-1)?.read ?? 0;
   let read = 0;
   let builder: ShardBuilder | undefined;
@@ -123,6 +130,7 @@ export async function packDataset(
     counted = unknownWords.count;
     manifest.shards.push({ file, bytes: statSync(join(folder, file)).size, sha256, ...counts, unknown, read });
     manifest.skipped = skips.report();
+    manifest.unknown = unknownCaptions?.report();
     writePack(folder, manifest);
     builder = undefined;
     onProgress?.({ read, videos: manifest.shards.reduce((n, s) => n + s.videos, 0), shards: manifest.shards.length });

@@ -6,26 +6,24 @@ import { VIDEO_MODEL_FILE, videoModelOfFolder } from "../models/video/video_mode
 
 /**
  * Compares the origin of features with the video encoder in the folder of a VideoCLIP model, which was trained on
- * features of that encoder. Another network and random weights are refused. Another weight file only gives a note,
- * since it may have the same weights in another format. Missing facts are not compared.
+ * features of that encoder: of others, even of the same network, it gives a ranking without meaning. Facts that are
+ * missing, as for files of other programs, are not compared.
  * @param settings of the features, from their manifest
  * @param path of the model; without a video encoder in the folder nothing is compared
- * @returns a sentence for the user; undefined if everything agrees
- * @throws InvalidArgumentError
+ * @throws InvalidArgumentError for another network or other weights, by the hash of the weight file
  */
-export async function checkFeatureOrigin(settings: Record<string, unknown>, path: string): Promise<string | undefined> {
+export async function checkFeatureOrigin(settings: Record<string, unknown>, path: string): Promise<void> {
   const weights = join(path, VIDEO_MODEL_FILE);
-  if (!statSync(path, { throwIfNoEntry: false })?.isDirectory() || !existsSync(weights)) return undefined;
+  if (!statSync(path, { throwIfNoEntry: false })?.isDirectory() || !existsSync(weights)) return;
   const { model } = videoModelOfFolder(path);
   const own: Record<string, unknown> = { model, weights: (await hashFile(weights)).slice(0, 16) };
   for (const key of ["model", "weights"]) {
     const [expected, received] = [own[key], settings[key]];
     if (received === undefined || expected === received) continue;
-    const what = `they were made with ${key} ${String(received)}, and the video encoder in ${path} has ${String(expected)}`;
-    if (key === "weights" && !String(received).startsWith("random:"))
-      return `features: ${what}; unless these are the same weights in another file, extract them with --model ${path}`;
-    const message = `features: ${what}: extract them with --model ${path}, or add --any-weights to index them as they are`;
-    throw new InvalidArgumentError(message, { argument: "features", expected, received });
+    const same = key === "weights" ? " (right where both files have the same weights in other formats)" : "";
+    throw new InvalidArgumentError(
+      `features: they were made with ${key} ${String(received)}, and the video encoder in ${path} has ${String(expected)}: extract them with --model ${path}, or add --any-weights to take them as they are${same}`,
+      { argument: "features", expected, received },
+    );
   }
-  return undefined;
 }

@@ -20,8 +20,8 @@ export interface IndexFeaturesOptions extends EmbedFolderOptions, OpenIndexOptio
   /** Default `f16`. */
   dtype?: RowDType | undefined;
   /**
-   * Path from which `model` was loaded. Features of another network than the one in this folder, or of random weights,
-   * are refused.
+   * Path from which `model` was loaded. Features of another network than the video encoder in this folder, or of other
+   * weights, are refused.
    */
   modelPath?: string | undefined;
   /** Accept features of any weights. */
@@ -81,10 +81,8 @@ export async function indexFeatures(
       throw new InvalidArgumentError(message, { argument: "text" });
     }
     checkSpace(features.settings, text, model);
-    if (options.modelPath !== undefined && !options.anyWeights) {
-      const note = await checkFeatureOrigin(features.settings, options.modelPath);
-      if (note) options.onNote?.(note);
-    }
+    if (options.modelPath !== undefined && !options.anyWeights)
+      await checkFeatureOrigin(features.settings, options.modelPath);
     const content = { dim, dtype: dtype ?? index?.dtype ?? "f16", settings, text: text?.info ?? null };
     const difference = index && differenceOf(index, content);
     if (index && difference && !replace) throw difference;

@@ -1,11 +1,13 @@
+import { FeatureFolder } from "../data/feature_folder.js";
 import type { FeatureSource } from "../data/feature_source.js";
 import { packDataset, type PackManifest, type PackProgress } from "../data/pack.js";
 import { readDataset, type ReadDatasetOptions } from "../data/read_dataset.js";
+import { UnknownCaptions } from "../data/unknown_captions.js";
 import { Skips } from "../data/skips.js";
 import type { VideoClipTokenizer } from "../models/videoclip/videoclip_types.js";
 import { textPieces } from "../text/piece_ids.js";
-import { UnknownWords } from "../text/unknown_words.js";
 import { WordPieceTokenizer } from "../text/wordpiece.js";
+import { checkFeatureOrigin } from "./feature_origin.js";
 import { openFeatures, type OpenFeaturesOptions } from "./open_features.js";
 
 export interface PackDatasetFileOptions extends Omit<ReadDatasetOptions, "skips">, OpenFeaturesOptions {
@@ -13,6 +15,11 @@ export interface PackDatasetFileOptions extends Omit<ReadDatasetOptions, "skips"
   features: FeatureSource | string;
   /** Tokenizer of the captions, or the path of a vocab.txt, a tokenizer.json or a folder with one. */
   tokenizer: VideoClipTokenizer | string;
+  /**
+   * Accept features of any weights. Otherwise those of another video encoder, or of other weights, than the one beside
+   * the tokenizer are refused: if `tokenizer` is the folder of a model.
+   */
+  anyWeights?: boolean | undefined;
   /** Maximum word pieces of a caption. Default: all. */
   captionTokens?: number | undefined;
   /** Maximum characters of a caption that are tokenised. Default: all. */
@@ -32,7 +39,7 @@ export interface PackDatasetFileOptions extends Omit<ReadDatasetOptions, "skips"
  * @param format of `videoclip data`: `jsonl` for lines in this package's format @param file the dataset's file, as
  * published
  * @param out folder of the pack
- * @throws InvalidArgumentError when the folder has a pack of another source; DatasetError; the signal's reason
+ * @throws InvalidArgumentError when the folder has a pack of another source, or for features of another encoder; DatasetError; the signal's reason
  */
 export async function packDatasetFile(
   format: string,
@@ -41,22 +48,24 @@ export async function packDatasetFile(
   options: PackDatasetFileOptions,
 ): Promise<PackManifest> {
   const { features: from, tokenizer: given, captionTokens, shardBytes, onProgress, signal, ...rest } = options;
-  const { captionCharacters, lateCaptions, ...more } = rest;
+  const { captionCharacters, lateCaptions, anyWeights = false, ...more } = rest;
   const { subset, deduplicate, only = [], except = [], skips = new Skips(), ...opening } = more;
-  const unknownWords = new UnknownWords();
+  const unknownCaptions = new UnknownCaptions();
   const pieces = (text: string) => {
     const { ids, unknown } = textPieces(tokenizer, text);
-    unknownWords.add(unknown);
+    unknownCaptions.add(text, ids, unknown);
     return [...ids];
   };
   const tokenizer = typeof given === "string" ? WordPieceTokenizer.load(given) : given;
   const records = readDataset(format, file, { subset, deduplicate, only, except, skips, signal });
   const features = typeof from === "string" ? await openFeatures(from, { ...opening, signal }) : from;
   try {
+    if (features instanceof FeatureFolder && typeof given === "string" && !anyWeights)
+      for (const settings of features.settings) await checkFeatureOrigin(settings, given);
     return await packDataset(records, out, {
       features,
       tokenise: (texts) => texts.map(pieces),
-      unknownWords,
+      unknownCaptions,
       source: {
         dataset: format,
         file,

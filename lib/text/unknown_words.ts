@@ -32,9 +32,19 @@ export class UnknownWords {
     }
   }
 
+  /** The most frequent words with their counts. */
+  most(limit: number): [word: string, count: number][] {
+    return [...this.#counts].sort((a, b) => b[1] - a[1]).slice(0, limit);
+  }
+
+  /** Goes on from earlier counts. @param count of all words, of which `words` are the most frequent */
+  restore(count: number, words: readonly (readonly [word: string, count: number])[]): void {
+    this.#count += count;
+    for (const [word, seen] of words) this.#counts.set(word, (this.#counts.get(word) ?? 0) + seen);
+  }
+
   report(examples = 5): UnknownWordsReport {
-    const sorted = [...this.#counts].sort((a, b) => b[1] - a[1]).map(([word]) => word);
-    return { count: this.#count, examples: sorted.slice(0, examples) };
+    return { count: this.#count, examples: this.most(examples).map(([word]) => word) };
   }
 }
 
