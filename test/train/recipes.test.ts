@@ -77,6 +77,9 @@ const CHANGES: Record<string, Record<string, unknown>> = {
   crosstask: {},
 };
 
+/** Files of the fine-tunings. */
+const BESIDE: Record<string, string> = { coin: "classifier.safetensors", crosstask: "trained_videos.csv" };
+
 for (const [name, changes] of Object.entries(CHANGES)) {
   test(name, async () => {
     const plan = await train(name, changes);
@@ -88,6 +91,7 @@ for (const [name, changes] of Object.entries(CHANGES)) {
     model.dispose();
     // the checkpoint has every file of the model, those of the fine-tuning too
     const [last] = readdirSync(at(run, "checkpoints"));
+    if (name in BESIDE) assert.ok(readdirSync(at(run, "model")).includes(BESIDE[name]));
     const besides = ["optimizer.safetensors", "state.json"];
     assert.equal(
       readdirSync(at(run, "checkpoints", last)).filter((file) => !besides.includes(file)),
