@@ -99,6 +99,18 @@ export class IndexFiles {
     });
   }
 
+  /** The end of the last row of each video, in seconds; 0 for one without rows. @throws IndexError */
+  async ends(): Promise<Float64Array> {
+    const videos = this.videos();
+    const ends = new Float64Array(videos.length);
+    for (const [i, { first, rows }] of videos.entries()) {
+      if (rows > 0) ends[i] = this.span(first + rows - 1).end;
+      // a large index must not keep others waiting
+      if (i % 1000 === 999) await new Promise(setImmediate);
+    }
+    return ends;
+  }
+
   /** @throws IndexError for an unknown video */
   video(index: number): VideoRecord {
     return this.#checkedVideo(this.#read("videos", index * VIDEO_BYTES, VIDEO_BYTES), 0, index);

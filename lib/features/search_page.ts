@@ -26,7 +26,7 @@ export interface PageHit extends SearchHit {
  */
 export async function searchPage(
   index: FeatureIndex,
-  { query, vector, hits }: TextSearchResult,
+  { query, vector, hits, fit }: TextSearchResult,
   { decoder, locate = (video) => video, note, signal }: SearchPageOptions = {},
 ): Promise<string> {
   const strips = new Map<string, SimilarityOverTime>();
@@ -41,21 +41,24 @@ export async function searchPage(
     const still = await stillOf(locate(hit.video), (hit.start + hit.end) / 2, { decoder, signal });
     shown.push({ ...hit, still, similarity });
   }
-  return renderPage({ query, note, rows: index.size, videos: index.videos().length }, shown);
+  return renderPage({ query, note, nothing: fit?.message, rows: index.size, videos: index.videos().length }, shown);
 }
 
 interface PageFacts {
   query: string;
   note?: string | undefined;
+  /** Why nothing fits. */
+  nothing?: string | undefined;
   rows: number;
   videos: number;
 }
 
 /** The page's HTML. Text from files and users is escaped; the page loads and runs nothing. @internal */
-function renderPage({ query, note, rows, videos }: PageFacts, hits: readonly PageHit[]): string {
+function renderPage({ query, note, nothing, rows, videos }: PageFacts, hits: readonly PageHit[]): string {
   return htmlPage({
     title: query,
     header: `<p>${hits.length} of ${rows} rows in ${videos} ${videos === 1 ? "video" : "videos"}</p>
+${nothing ? `<p class="nothing" role="status">${escapeHtml(nothing)}. These are only the nearest moments.</p>` : ""}
 ${note ? `<p>${escapeHtml(note)}</p>` : ""}`,
     body: hits.length > 0 ? `<ol>\n${hits.map(renderHit).join("\n")}\n</ol>` : "<p>Nothing was found.</p>",
     style: STYLE,
@@ -101,5 +104,6 @@ ${bars.join("")}
 const STYLE = `
 svg { width: 100%; height: ${HEIGHT}px; display: block; margin-top: .5rem; }
 svg rect { fill: #6b9bd1; } svg rect.hit { fill: #d1495b; } svg rect.span { fill: #d1495b33; }
+.nothing { border-left: 4px solid #d1495b; padding-left: .75rem; font-weight: bold; }
 .scale { display: flex; justify-content: space-between; color: #888; font-size: .8rem; }
 `;

@@ -6,16 +6,20 @@ import { COOKIE, type Guard, SAFE_HEADERS } from "./guard.js";
 import type { Gauge, Metrics } from "./metrics.js";
 import { openApi } from "./openapi.js";
 import { pageFile } from "./page_files.js";
-import { readSearch } from "./parameters.js";
+import { readSearch, readSeconds } from "./parameters.js";
+import { MAX_BODY, type Pictures, tooLarge } from "./pictures.js";
 import { RequestError } from "./request_error.js";
 import type { SearchService } from "./search_service.js";
 import { spaceOf } from "./text_encoders.js";
-import type { VideoFiles } from "./video_files.js";
+import { stillTag, type Stills } from "./stills.js";
+import type { VideoFile, VideoFiles } from "./video_files.js";
 import { videoResponse } from "./video_response.js";
 
 export interface AppParts {
   service: SearchService;
   videos: VideoFiles;
+  stills: Stills;
+  pictures: Pictures;
   guard: Guard;
   gate: Gate;
   metrics: Metrics;
@@ -27,7 +31,7 @@ export interface AppParts {
 
 /** The routes of the server, without the server: `fetch` answers one request. */
 export function createApp(parts: AppParts): Hono {
-  const { service, videos, guard, gate, metrics, timeout, log } = parts;
+  const { service, videos, stills, pictures, guard, gate, metrics, timeout, log } = parts;
   const app = new Hono();
 
   app.use(async (c, next) => {
@@ -44,7 +48,8 @@ export function createApp(parts: AppParts): Hono {
   });
 
   app.use(async (c, next) => {
-    const request = { method: c.req.method, header: (name: string) => c.req.header(name) };
+    const sends = c.req.path === "/api/pictures";
+    const request = { method: c.req.method, sends, header: (name: string) => c.req.header(name) };
     guard.check(request);
     if (c.req.path === "/health") return next();
     if (c.req.path !== "/") guard.checkOrigin(request);
@@ -52,6 +57,15 @@ export function createApp(parts: AppParts): Hono {
     guard.checkToken(request);
     return next();
   });
+
+  /** The open file of a video, which the caller closes. @throws RequestError 404 */
+  const fileOf = async (id: string): Promise<VideoFile> => {
+    const found = await service.video(id);
+    if (!found) throw new RequestError(404, "no index has a video with this id");
+    const file = await videos.open(found.name, () => found.served.current.videos());
+    if (!file) throw new RequestError(404, "the file of this video is not where the index says: see --videos");
+    return file;
+  };
 
   app.get("/health", (c) => c.json({ status: "ok" }, 200, { "Cache-Control": "no-store" }));
   app.get("/openapi.json", (c) => c.json(openApi()));
@@ -69,11 +83,42 @@ export function createApp(parts: AppParts): Hono {
     return c.json(found, 200, { "Cache-Control": "no-store" });
   });
 
+  app.post("/api/pictures", async (c) => {
+    const query = new URL(c.req.url).searchParams;
+    const names = query.getAll("index");
+    const other = [...query.keys()].find((key) => key !== "index");
+    if (other !== undefined || names.length > 1)
+      throw new RequestError(400, "only index is a parameter here, and it is given once at most");
+    const length = Number(c.req.header("content-length") ?? 0);
+    if (length > MAX_BODY) throw new RequestError(413, tooLarge, { Connection: "close" });
+    const type = (c.req.header("content-type") ?? "").split(";")[0].trim().toLowerCase();
+    const signal = AbortSignal.any([c.req.raw.signal, AbortSignal.timeout(timeout)]);
+    const added = await pictures.add(service.named(names[0]), type, c.req.raw.body, signal);
+    return c.json(added, 200, { "Cache-Control": "no-store" });
+  });
+
+  app.get("/api/pictures/:id", (c) => {
+    const picture = pictures.get(c.req.param("id"));
+    if (!picture) throw new RequestError(404, "this picture is not known any more: send it again");
+    return c.body(picture.jpeg, 200, { "Content-Type": "image/jpeg", "Cache-Control": "private, max-age=600" });
+  });
+
+  app.get("/api/stills/:id", async (c) => {
+    const seconds = readSeconds(new URL(c.req.url).searchParams);
+    const file = await fileOf(c.req.param("id"));
+    try {
+      const tag = stillTag(file, seconds);
+      const headers = { "Cache-Control": "private, max-age=600", ETag: tag };
+      if (c.req.header("if-none-match") === tag) return c.body(null, 304, headers);
+      const jpeg = await stills.still(file, seconds, AbortSignal.any([c.req.raw.signal, AbortSignal.timeout(timeout)]));
+      return c.body(jpeg, 200, { ...headers, "Content-Type": "image/jpeg" });
+    } finally {
+      await file.handle.close();
+    }
+  });
+
   app.get("/videos/:id", async (c) => {
-    const found = await service.video(c.req.param("id"));
-    const file = found && (await videos.open(found.name, () => found.served.current.videos()));
-    if (!found) throw new RequestError(404, "no index has a video with this id");
-    if (!file) throw new RequestError(404, "the file of this video is not where the index says: see --videos");
+    const file = await fileOf(c.req.param("id"));
     const header = (name: string) => c.req.header(name);
     const [range, ifRange, ifNoneMatch] = ["range", "if-range", "if-none-match"].map(header);
     return videoResponse(file, { method: c.req.method, range, ifRange, ifNoneMatch });
@@ -111,7 +156,7 @@ export function createApp(parts: AppParts): Hono {
 function toRequestError(error: Error): RequestError {
   if (error instanceof RequestError) return error;
   const late = error.name === "TimeoutError" || error.name === "AbortError";
-  if (late) return new RequestError(503, "the search took too long and was given up", { "Retry-After": "1" });
+  if (late) return new RequestError(503, "this took too long and was given up", { "Retry-After": "1" });
   return new RequestError(500, "the server failed; its log has the reason");
 }
 
@@ -123,6 +168,8 @@ const CODES: Record<number, string> = {
   404: "not_found",
   405: "method_not_allowed",
   413: "body_not_allowed",
+  415: "unknown_type",
+  422: "not_decoded",
   503: "busy",
 };
 

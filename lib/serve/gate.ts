@@ -11,6 +11,8 @@ export class Gate {
   constructor(
     readonly parallel: number,
     readonly places: number,
+    /** What waits, for messages. */
+    private readonly what = "searches",
   ) {}
 
   get running(): number {
@@ -38,7 +40,7 @@ export class Gate {
 
   #turn(signal: AbortSignal): Promise<void> {
     if (this.#waiting.length >= this.places) {
-      throw new RequestError(503, `${this.places} searches are waiting already: try again`, { "Retry-After": "1" });
+      throw new RequestError(503, `${this.places} ${this.what} are waiting already: try again`, { "Retry-After": "1" });
     }
     return new Promise((resolve, reject) => {
       const leave = () => {

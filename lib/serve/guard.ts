@@ -25,6 +25,8 @@ export const SAFE_HEADERS: Readonly<Record<string, string>> = {
 /** What is known of a request before it is answered. */
 export interface GuardedRequest {
   method: string;
+  /** Whether it is one that sends a body, by POST. */
+  sends?: boolean | undefined;
   header(name: string): string | undefined;
 }
 
@@ -54,15 +56,17 @@ export class Guard {
   }
 
   /** Refuses what no client of this server sends. @throws RequestError */
-  check({ method, header }: GuardedRequest): void {
+  check({ method, sends = false, header }: GuardedRequest): void {
     const host = hostOf(header("host"));
     // a page of another site whose name was pointed at this machine (DNS rebinding) asks under its own name
     if (!this.#hosts.has(host)) {
       throw new RequestError(403, "this server does not answer under that name: see --allow-host");
     }
-    if (method !== "GET" && method !== "HEAD") {
-      throw new RequestError(405, "this server only answers GET and HEAD", { Allow: "GET, HEAD" });
+    if (sends ? method !== "POST" : method !== "GET" && method !== "HEAD") {
+      const allowed = sends ? "POST" : "GET, HEAD";
+      throw new RequestError(405, `only ${allowed.replace(", ", " and ")} are answered here`, { Allow: allowed });
     }
+    if (sends) return;
     if (Number(header("content-length") ?? 0) > 0 || header("transfer-encoding") !== undefined) {
       throw new RequestError(413, "requests to this server have no body");
     }

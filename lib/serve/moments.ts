@@ -61,17 +61,17 @@ export function timeLine(spans: readonly { start: number; end: number }[], score
 
 /**
  * The moments of one video from the scores of all its windows: overlapping ones merged, best first.
- * @param except a span whose windows are left out
+ * @param except spans whose windows are left out
  */
 export function momentsOf(
   spans: readonly { start: number; end: number }[],
   scores: Float32Array,
   threshold: number,
-  except?: { start: number; end: number },
+  except: readonly { start: number; end: number }[] = [],
 ): Span[] {
   const ranked = spans
     .map(({ start, end }, i) => ({ start, end, score: scores[i], index: "", video: "" }))
-    .filter((window) => window.score >= threshold && !(except && overlaps(window, except)))
+    .filter((window) => window.score >= threshold && !except.some((span) => overlaps(window, span)))
     .sort((a, b) => b.score - a.score);
   return mergeOverlapping(ranked).map(({ start, end, score }) => ({ start, end, score }));
 }

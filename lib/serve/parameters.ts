@@ -30,23 +30,69 @@ const flag = (description: string) =>
     .transform((text) => text === "true")
     .meta({ description });
 
+/** Examples, and negative parts, of a query. */
+const MAX_PARTS = 8;
+const ID = "[A-Za-z0-9_-]{22}";
 /** `VIDEO@SECONDS`. */
-const LIKE = /^([A-Za-z0-9_-]{22})@(\d{1,9}(?:\.\d{1,9})?)$/;
+const MOMENT = new RegExp(`^(${ID})@(\\d{1,9}(?:\\.\\d{1,9})?)$`);
+/** A picture that was sent before. */
+const PICTURE = new RegExp(`^picture:(${ID})$`);
+
+/** A part of a query. */
+export type Part =
+  { kind: "text"; text: string } | { kind: "moment"; id: string; time: number } | { kind: "picture"; id: string };
+
+/** What a value of `like` or `not` means: anything that is no example is a sentence. */
+export function partOf(text: string): Part {
+  const [, video, time] = MOMENT.exec(text) ?? [];
+  if (video !== undefined) return { kind: "moment", id: video, time: Number(time) };
+  const [, picture] = PICTURE.exec(text) ?? [];
+  return picture !== undefined ? { kind: "picture", id: picture } : { kind: "text", text };
+}
+
+const seconds = (description: string) =>
+  z
+    .string()
+    .regex(/^\d{1,9}(\.\d{1,9})?$/, "expected a number of seconds")
+    .transform(Number)
+    .optional()
+    .meta({ description });
 
 /** The parameters of `/api/search`. */
 const searchParameters = z.strictObject({
   q: sentence(`The sentence; at most ${MAX_TEXT} characters. Give q or like.`),
   like: z
-    .string()
-    .regex(LIKE, "expected the id of a video, @ and a time in seconds")
-    .optional()
-    .meta({ description: "More like this: ID@SECONDS, a moment of an indexed video" }),
-  not: sentence("A sentence whose score is subtracted: score(q) - score(not)"),
+    .array(
+      z
+        .string()
+        .max(MAX_TEXT)
+        .refine(
+          (text) => partOf(text).kind !== "text",
+          "expected the id of a video, @ and a time in seconds, or picture: and the id of a picture",
+        ),
+    )
+    .max(MAX_PARTS)
+    .meta({
+      description:
+        "More like this: ID@SECONDS, a moment of an indexed video, or picture:ID, the answer to a POST of /api/pictures; " +
+        `repeated for several, ${MAX_PARTS} at most. With q, all of them count alike`,
+    }),
+  not: z
+    .array(
+      z
+        .string()
+        .max(MAX_TEXT)
+        .refine((text) => text.trim() !== "", "expected a text"),
+    )
+    .max(MAX_PARTS)
+    .meta({ description: `Less like this: a sentence, or what like takes; the mean of their scores is subtracted` }),
   index: z
     .array(z.string().max(MAX_TEXT))
     .max(100)
     .meta({ description: "Name of an index; repeated for several. Default: those with the model of the first one" }),
   path: z.string().max(MAX_TEXT).optional().meta({ description: "Only videos whose path contains this" }),
+  min_seconds: seconds("Only videos that are at least as long; the length is the end of the last window"),
+  max_seconds: seconds("Only videos that are at most as long"),
   threshold: z
     .string()
     .regex(/^[-+]?\d{1,20}(\.\d{1,20})?(e[-+]?\d{1,2})?$/i, "expected a number")
@@ -66,32 +112,38 @@ const searchParameters = z.strictObject({
 
 export type SearchParameters = z.infer<typeof searchParameters>;
 
+/** Parameters that may be repeated. */
+const LISTS: readonly string[] = ["like", "not", "index"];
+
 /** Reads the parameters of a search. @throws RequestError 400 that names the parameter */
 export function readSearch(query: URLSearchParams): SearchParameters {
   const given: Record<string, unknown> = Object.create(null);
   for (const key of new Set(query.keys())) {
     const values = query.getAll(key);
-    if (key !== "index" && values.length > 1) throw new RequestError(400, `${shown(key)}: given more than once`);
-    given[key] = key === "index" ? values : values[0];
+    if (!LISTS.includes(key) && values.length > 1) throw new RequestError(400, `${shown(key)}: given more than once`);
+    given[key] = LISTS.includes(key) ? values : values[0];
   }
-  const result = searchParameters.safeParse({ index: [], ...given });
+  const result = searchParameters.safeParse({ like: [], not: [], index: [], ...given });
   if (!result.success) {
     const [issue] = result.error.issues;
     if (issue.code === "unrecognized_keys") throw new RequestError(400, `${shown(issue.keys[0])}: no such parameter`);
-    throw new RequestError(400, `${issue.path.join(".")}: ${issue.message}`);
+    throw new RequestError(400, `${String(issue.path[0])}: ${issue.message}`);
   }
-  const { q, like, not, group, merge } = result.data;
-  if ((q === undefined) === (like === undefined))
-    throw new RequestError(400, "q: give a sentence in q, or a moment in like");
-  if (not !== undefined && q === undefined) throw new RequestError(400, "not: goes with q");
+  const { q, like, group, merge } = result.data;
+  const { min_seconds: low = 0, max_seconds: high = Number.POSITIVE_INFINITY } = result.data;
+  if (q === undefined && like.length === 0)
+    throw new RequestError(400, "q: give a sentence in q, or an example in like");
+  if (low > high) throw new RequestError(400, "min_seconds: expected at most max_seconds");
   if (group && !merge) throw new RequestError(400, "merge: grouped windows are always merged");
   return result.data;
 }
 
-/** The video and the time of a moment. */
-export function readLike(text: string): { id: string; time: number } {
-  const [, id, time] = LIKE.exec(text)!;
-  return { id, time: Number(time) };
+/** The time of a still, to a tenth of a second, from `t`. @throws RequestError 400 */
+export function readSeconds(query: URLSearchParams): number {
+  const [text = "", ...others] = query.getAll("t");
+  if (!/^\d{1,7}(\.\d{1,9})?$/.test(text) || others.length > 0 || [...query.keys()].some((key) => key !== "t"))
+    throw new RequestError(400, "t: expected one number of seconds, and nothing else");
+  return Math.round(Number(text) * 10) / 10;
 }
 
 const shown = (text: string): string => JSON.stringify(text.slice(0, 40));

@@ -5,7 +5,7 @@
 export class RequestError extends Error {
   constructor(
     /** HTTP status. */
-    readonly status: 400 | 401 | 403 | 404 | 405 | 413 | 500 | 503,
+    readonly status: 400 | 401 | 403 | 404 | 405 | 408 | 413 | 415 | 422 | 500 | 503,
     message: string,
     /** Headers of the answer. */
     readonly headers: Record<string, string> = {},

@@ -1,12 +1,16 @@
 import type { FeatureIndex, SearchHit } from "../features/feature_index.js";
+import type { IndexFit } from "../features/fit/fit.js";
+import { fitOfAnswer } from "./answer_fit.js";
 import { Gate } from "./gate.js";
 import { mergeOverlapping, momentsOf, overlaps, rankTogether, timeLine } from "./moments.js";
-import { readLike, type SearchParameters } from "./parameters.js";
+import type { SearchParameters } from "./parameters.js";
+import { findParts, type Query, queryOf, type QuerySources, spaceOfParts } from "./query.js";
 import { RequestError } from "./request_error.js";
-import type { GroupResult, MomentResult, SearchAnswer, TimeLineResult } from "./answers.js";
+import type { ExampleResult, GroupResult, MomentResult, SearchAnswer, TimeLineResult } from "./answers.js";
 import type { ServedIndex } from "./served_index.js";
 import { SharedPasses } from "./shared_passes.js";
-import { spaceOf, type TextEncoders } from "./text_encoders.js";
+import { spaceOf } from "./text_encoders.js";
+import { videoFilter } from "./video_filter.js";
 import { videoId } from "./video_ids.js";
 
 /** Rows that are asked for at first, and at most: a place and a name are read for each. */
@@ -26,14 +30,6 @@ interface Found {
   index: string;
   video: string;
   source: FeatureIndex;
-}
-
-/** What is searched for. */
-interface Query {
-  vector: Float32Array;
-  unknown: string[];
-  /** The moment of a query by example, which is no result itself. */
-  example?: { index: string; video: string; start: number; end: number } | undefined;
 }
 
 interface Opened {
@@ -63,18 +59,33 @@ class Rows {
 export class SearchService {
   readonly #rows = new Rows();
 
+  readonly #sources: QuerySources;
+
   constructor(
     readonly indexes: readonly ServedIndex[],
-    private readonly encoders: TextEncoders,
-  ) {}
+    sources: Omit<QuerySources, "video">,
+  ) {
+    this.#sources = { ...sources, video: (id) => this.video(id) };
+  }
 
   /** @throws RequestError for an index, a video or a combination that is not there; `signal.reason` */
   async search(parameters: SearchParameters, signal: AbortSignal): Promise<SearchAnswer> {
-    const like = parameters.like === undefined ? undefined : await this.#example(parameters.like);
-    return useAll(this.#select(parameters.index, like?.served), async (opened) => {
-      const query = await this.#query(opened, parameters, like, signal);
-      return answer(this.#rows, opened, query, parameters, signal);
+    const parts = await findParts(parameters, this.#sources);
+    return useAll(this.#select(parameters.index, spaceOfParts(parts)), async (opened) => {
+      const [{ index }] = opened;
+      if (opened.some((other) => spaceOf(other.index) !== spaceOf(index) || other.index.dim !== index.dim))
+        throw new RequestError(400, "index: these indexes have different models, so their scores cannot be compared");
+      const query = await queryOf(index, parts, this.#sources, signal);
+      const { encoders } = this.#sources;
+      return answer(this.#rows, opened, query, parameters, signal, (each) => encoders.fit(each, signal));
     });
+  }
+
+  /** The index of this name, or the first one. @throws RequestError 404 */
+  named(name: string | undefined): ServedIndex {
+    const served = name === undefined ? this.indexes[0] : this.indexes.find((other) => other.name === name);
+    if (served) return served;
+    throw new RequestError(404, `index: no index is called ${JSON.stringify(name!.slice(0, 40))}: see /api/indexes`);
   }
 
   /** The index and the name of a video. */
@@ -86,47 +97,13 @@ export class SearchService {
     return undefined;
   }
 
-  async #example(text: string) {
-    const { id, time } = readLike(text);
-    const found = await this.video(id);
-    if (!found) throw new RequestError(404, "like: no index has a video with this id");
-    return { ...found, time };
-  }
-
-  /** The indexes with these names; without names those that share the space of `first`. */
-  #select(names: readonly string[], first = this.indexes[0]): ServedIndex[] {
+  /** The indexes with these names; without names those that have this space, or that of the first one. */
+  #select(names: readonly string[], space = spaceOf(this.indexes[0].current)): ServedIndex[] {
     if (names.length === 0) {
-      const space = spaceOf(first.current);
-      return this.indexes.filter((served) => spaceOf(served.current) === space);
+      const fitting = this.indexes.filter((served) => spaceOf(served.current) === space);
+      return fitting.length > 0 ? fitting : [this.indexes[0]];
     }
-    return [...new Set(names)].map((name) => {
-      const served = this.indexes.find((other) => other.name === name);
-      if (served) return served;
-      throw new RequestError(404, `index: no index is called ${JSON.stringify(name.slice(0, 40))}: see /api/indexes`);
-    });
-  }
-
-  async #query(
-    opened: readonly Opened[],
-    { q, not }: SearchParameters,
-    like: { served: ServedIndex; name: string; time: number } | undefined,
-    signal: AbortSignal,
-  ): Promise<Query> {
-    const [{ index }] = opened;
-    const space = spaceOf(index);
-    if (opened.some((other) => spaceOf(other.index) !== space || other.index.dim !== index.dim))
-      throw new RequestError(400, "index: these indexes have different models, so their scores cannot be compared");
-    if (like) {
-      if (spaceOf(like.served.current) !== space)
-        throw new RequestError(400, "like: the index of this video has another model than the searched ones");
-      return exampleQuery(like);
-    }
-    if (!index.text) throw new RequestError(400, "q: this index has no text model; search it by example, with like");
-    const wanted = await this.encoders.encode(space, q!, signal);
-    if (not === undefined) return { vector: wanted.row, unknown: [...new Set(wanted.unknown)] };
-    const unwanted = await this.encoders.encode(space, not, signal);
-    const vector = wanted.row.map((value, i) => value - unwanted.row[i]);
-    return { vector, unknown: [...new Set([...wanted.unknown, ...unwanted.unknown])] };
+    return [...new Set(names)].map((name) => this.named(name));
   }
 }
 
@@ -141,36 +118,17 @@ async function useAll<T>(
   return served.use((index) => useAll(indexes, work, [...opened, { served, index }]));
 }
 
-/** The window of a video whose middle is next to a time is the query. */
-async function exampleQuery({
-  served,
-  name,
-  time,
-}: {
-  served: ServedIndex;
-  name: string;
-  time: number;
-}): Promise<Query> {
-  return served.use(async (index) => {
-    if (!index.videos().includes(name)) throw new RequestError(404, "like: the video is not in the index any more");
-    const { spans, rows } = await index.rowsOf(name);
-    if (spans.length === 0) throw new RequestError(404, "like: this video has no rows");
-    const distance = ({ start, end }: { start: number; end: number }) => Math.abs((start + end) / 2 - time);
-    const best = spans.reduce((nearest, span, i) => (distance(span) < distance(spans[nearest]) ? i : nearest), 0);
-    const vector = rows.slice(best * index.dim, (best + 1) * index.dim);
-    return { vector, unknown: [], example: { index: served.name, video: name, ...spans[best] } };
-  });
-}
-
 async function answer(
   rows: Rows,
   opened: readonly Opened[],
   query: Query,
   parameters: SearchParameters,
   signal: AbortSignal,
+  fitOf: (index: FeatureIndex) => Promise<IndexFit | undefined>,
 ): Promise<SearchAnswer> {
   const { offset, limit, threshold = Number.NEGATIVE_INFINITY, group, timeline } = parameters;
-  const { results, truncated } = await find(rows, opened, query, parameters, offset + limit + 1, signal);
+  const { results, best, truncated } = await find(rows, opened, query, parameters, offset + limit + 1, signal);
+  const fit = query.sentence && (await fitOfAnswer(query.sentence, best, fitOf));
   const page = results.slice(offset, offset + limit);
   const lines = new Map<string, { line: TimeLineResult; moments: MomentResult[] }>();
   if (timeline || group) {
@@ -178,7 +136,7 @@ async function answer(
       const { spans, scores } = await source.similarityOverTime(query.vector, video, { signal });
       const place = { index, video: idOf(source, video), path: video };
       const line = { video: place.video, parts: timeLine(spans, scores, BINS).map(rounded) };
-      const own = query.example?.index === index && query.example.video === video ? query.example : undefined;
+      const own = examplesIn(query, index, video);
       const moments = momentsOf(spans, scores, threshold, own).slice(0, MOMENTS);
       lines.set(place.video, { line, moments: moments.map((moment) => ({ ...place, ...rounded(moment) })) });
     }
@@ -196,6 +154,8 @@ async function answer(
   return {
     indexes: opened.map(({ served }) => served.name),
     unknown: query.unknown,
+    ...(fit ? { fit } : {}),
+    examples: query.examples,
     ...(group ? { videos: groups } : { moments }),
     ...(timeline ? { timelines: [...lines.values()].map(({ line }) => line) } : {}),
     offset,
@@ -203,6 +163,9 @@ async function answer(
     truncated,
   };
 }
+
+/** The best score of the sentence in each index. */
+type Best = Map<FeatureIndex, number>;
 
 /** At least `wanted` results if there are as many: more rows are asked for until there are enough of them. */
 async function find(
@@ -212,13 +175,13 @@ async function find(
   parameters: SearchParameters,
   wanted: number,
   signal: AbortSignal,
-): Promise<{ results: Found[]; truncated: boolean }> {
+): Promise<{ results: Found[]; best: Best; truncated: boolean }> {
   const { group, merge } = parameters;
   for (let asked = FIRST_ROWS; ; asked *= 4) {
-    const { windows, all } = await ranked(rows, opened, query, parameters, asked, signal);
+    const { windows, best, all } = await ranked(rows, opened, query, parameters, asked, signal);
     const results = group ? bestOfVideos(windows) : merge ? mergeOverlapping(windows) : windows;
-    if (results.length >= wanted || all) return { results, truncated: false };
-    if (asked >= MAX_ROWS) return { results, truncated: true };
+    if (results.length >= wanted || all) return { results, best, truncated: false };
+    if (asked >= MAX_ROWS) return { results, best, truncated: true };
   }
 }
 
@@ -226,30 +189,38 @@ async function find(
 async function ranked(
   rows: Rows,
   opened: readonly Opened[],
-  { vector, example }: Query,
-  { path, threshold = Number.NEGATIVE_INFINITY }: SearchParameters,
+  query: Query,
+  parameters: SearchParameters,
   top: number,
   signal: AbortSignal,
-): Promise<{ windows: Found[]; all: boolean }> {
+): Promise<{ windows: Found[]; best: Best; all: boolean }> {
+  const { threshold = Number.NEGATIVE_INFINITY } = parameters;
   const lists: Found[][] = [];
+  const best: Best = new Map();
   let floor = Number.NEGATIVE_INFINITY;
   for (const { served, index } of opened) {
     if (index.size === 0) continue;
-    // a filter makes copies of rows, so one that accepts all videos is left out
-    const accepts = (name: string) => name.includes(path ?? "");
-    const filter = path === undefined || index.videos().every(accepts) ? undefined : accepts;
-    const hits = await rows.search(index, vector, { top, filter, signal });
+    const filter = await videoFilter(index, parameters);
+    const hits = await rows.search(index, query.vector, { top, filter, signal });
     // windows of other indexes below the last one could be behind some that were not asked for
     if (hits.length === top) floor = Math.max(floor, hits[top - 1].score);
+    const row = query.sentence?.row;
+    const [nearest] = row ? await rows.search(index, row, { top: 1, filter, signal }) : hits;
+    if (nearest) best.set(index, nearest.score);
     lists.push(hits.map((hit) => ({ ...hit, index: served.name, source: index })));
   }
   const isExample = (window: Found) =>
-    example && window.index === example.index && window.video === example.video && overlaps(window, example);
+    query.examples.length > 0 &&
+    examplesIn(query, window.index, window.video).some((example) => overlaps(window, example));
   const windows = rankTogether(lists).filter(
     (window) => window.score >= floor && window.score >= threshold && !isExample(window),
   );
-  return { windows, all: floor === Number.NEGATIVE_INFINITY || floor < threshold };
+  return { windows, best, all: floor === Number.NEGATIVE_INFINITY || floor < threshold };
 }
+
+/** The wanted examples of a query that are moments of this video; they are no results. */
+const examplesIn = ({ examples }: Query, index: string, path: string): ExampleResult[] =>
+  examples.filter((example) => !example.negative && example.index === index && example.path === path);
 
 function bestOfVideos(windows: readonly Found[]): Found[] {
   const seen = new Set<string>();

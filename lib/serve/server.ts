@@ -9,8 +9,10 @@ import { createApp } from "./app.js";
 import { Gate } from "./gate.js";
 import { Guard, isLocal } from "./guard.js";
 import { Metrics } from "./metrics.js";
+import { Pictures } from "./pictures.js";
 import { SearchService } from "./search_service.js";
 import { ServedIndex } from "./served_index.js";
+import { Stills } from "./stills.js";
 import { TextEncoders } from "./text_encoders.js";
 import type { SearchServer, ServeOptions } from "./serve_options.js";
 import { VideoFiles } from "./video_files.js";
@@ -27,9 +29,11 @@ export async function startServer(folders: readonly string[], options: ServeOpti
   const metrics = new Metrics();
   const { model: path, tokenizer, words } = options;
   const encoders = new TextEncoders({ path, tokenizer, words, threads, signal });
+  const pictures = new Pictures(encoders);
   const indexes: ServedIndex[] = [];
   const dispose = () => {
     for (const index of indexes) index.dispose();
+    pictures.dispose();
     encoders.dispose();
   };
   try {
@@ -46,8 +50,10 @@ export async function startServer(folders: readonly string[], options: ServeOpti
     const guard = new Guard({ host, token, allowedHosts: options.allowedHosts });
     const { parallel = 32, waiting = 64, timeout = 30 } = options;
     const app = createApp({
-      service: new SearchService(indexes, encoders),
+      service: new SearchService(indexes, { encoders, pictures }),
       videos: new VideoFiles(roots),
+      stills: new Stills(),
+      pictures,
       guard,
       gate: new Gate(parallel, waiting),
       metrics,

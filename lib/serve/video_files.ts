@@ -6,6 +6,8 @@ import { endingOf, isVideoName } from "../base/media_names.js";
 /** An open video, which the caller closes. */
 export interface VideoFile {
   handle: FileHandle;
+  /** Its place, links resolved. */
+  path: string;
   facts: Stats;
   /** Media type, from the ending of the name. */
   type: string;
@@ -83,7 +85,7 @@ async function openInside(path: string, roots: readonly string[]): Promise<Video
     handle = await open(real, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     const facts = await handle.stat();
     if (facts.isFile()) {
-      const file = { handle, facts, type: TYPES[endingOf(basename(real))] ?? "application/octet-stream" };
+      const file = { handle, path: real, facts, type: TYPES[endingOf(basename(real))] ?? "application/octet-stream" };
       handle = undefined;
       return file;
     }

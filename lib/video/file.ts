@@ -21,6 +21,8 @@ export interface FileFacts {
   declaredSize?: number | undefined;
   /** Whether it was written to a pipe, so that its header has neither its size nor its number of frames. */
   isStreamed?: boolean | undefined;
+  /** Pictures of more pixels are not decoded. Default: FFmpeg's limit, some 200 million. */
+  maxPixels?: number | undefined;
 }
 
 export function videoError(code: ErrorCode, path: string, reason: string, time?: number, cause?: unknown): VideoError {

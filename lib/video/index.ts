@@ -29,7 +29,7 @@ export async function decodeVideo(path: string, options: DecodeOptions): Promise
     });
   }
   const useFfmpeg = await usesFfmpeg(options.decoder);
-  const file = await checkFile(path);
+  const file = { ...(await checkFile(path)), maxPixels: options.maxPixels };
   return useFfmpeg ? openWithFfmpeg(file, options) : openWithNodeAv(file, options);
 }
 

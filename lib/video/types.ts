@@ -141,6 +141,8 @@ export interface OpenVideoOptions {
 export interface DecodeOptions extends OpenVideoOptions {
   /** The pool for the memory of clips. Default: new memory for each clip, which the caller may keep. */
   memory?: ClipMemory | undefined;
+  /** Pictures of more pixels are not decoded. Default: FFmpeg's limit. */
+  maxPixels?: number | undefined;
 }
 
 /**

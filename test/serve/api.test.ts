@@ -149,7 +149,7 @@ test("unknown words are named", async () => {
 
 test("wrong parameters are refused by name", async () => {
   const cases: [string, number, RegExp][] = [
-    ["", 400, /^q: give a sentence in q, or a moment in like$/],
+    ["", 400, /^q: give a sentence in q, or an example in like$/],
     ["q=", 400, /^q: expected a text/],
     ["q=+", 400, /^q: expected a text/],
     [`q=${"a".repeat(1001)}`, 400, /^q: /],
@@ -301,7 +301,10 @@ test("health, metrics and the description of the API", async () => {
   const described = await server.json("/openapi.json");
   assert.is(described.openapi, "3.1.0");
   const names = described.paths["/api/search"].get.parameters.map(({ name }: { name: string }) => name);
-  assert.equal(names.sort(), "group index like limit merge not offset path q threshold timeline".split(" "));
+  assert.equal(
+    names.sort(),
+    "group index like limit max_seconds merge min_seconds not offset path q threshold timeline".split(" "),
+  );
   assert.is((await server.get("/nowhere")).status, 404);
 });
 

@@ -6,7 +6,7 @@ import type { ClipMaker, HeldFrame } from "../clips/clip_maker_types.js";
 import type { TimeBase } from "../clips/clock.js";
 import { earlyEnd, endOfVideo, type StreamFacts } from "./ending.js";
 import { passthroughOption } from "./ffmpeg_options.js";
-import { type Probed, probe } from "./ffprobe.js";
+import { limitArgs, type Probed, probe } from "./ffprobe.js";
 import { type FileFacts, notDecoded, videoError } from "../file.js";
 import { deinterlaceFilter } from "../pixels/filters.js";
 import { hdrNote, packedBytes, packedFrame, pixelPath, PlaneScaler } from "../pixels/planes.js";
@@ -77,6 +77,7 @@ class FfmpegVideo implements OpenVideo {
     this.child = spawn(
       "ffmpeg",
       ["-hide_banner", "-nostats", "-nostdin", "-loglevel", "info", "-threads", String(options.threads ?? 1)].concat(
+        limitArgs(file),
         // the decoder's flag gives the same pixels on every version of FFmpeg and every processor
         [
           "-flags:v",

@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { VideoError } from "../../base/errors.js";
 import { chooseStream } from "./choose_stream.js";
+import { checkContainer, checkPixels } from "./containers.js";
 import type { TimeBase } from "../clips/clock.js";
 import { checkTimeBase, isJoinable, nominalFrameDuration, type StreamFacts } from "./ending.js";
 import { type FileFacts, notDecoded, videoError } from "../file.js";
@@ -123,6 +124,7 @@ async function streamOf(file: FileFacts): Promise<{ stream: ProbedStream; format
     streams?: ProbedStream[];
     format?: ProbedFormat;
   };
+  checkContainer(file, format.format_name);
   const candidates = streams.map((stream) => ({
     stream,
     index: stream.index,
@@ -133,12 +135,18 @@ async function streamOf(file: FileFacts): Promise<{ stream: ProbedStream; format
     width: stream.width ?? 0,
     height: stream.height ?? 0,
   }));
-  return { stream: chooseStream(file, candidates).stream, format };
+  const { stream, width, height } = chooseStream(file, candidates);
+  checkPixels(file, width, height);
+  return { stream, format };
 }
+
+/** Options of FFmpeg's programs for the limits of a file. */
+export const limitArgs = ({ maxPixels }: FileFacts): readonly string[] =>
+  maxPixels === undefined ? [] : ["-max_pixels", String(maxPixels)];
 
 /** What the program prints of a file, as JSON. */
 async function ffprobe(file: FileFacts, show: readonly string[]): Promise<string> {
-  const args = ["-v", "error", "-print_format", "json", ...show, `file:${file.path}`];
+  const args = ["-v", "error", ...limitArgs(file), "-print_format", "json", ...show, `file:${file.path}`];
   return promisify(execFile)("ffprobe", args, { maxBuffer: 16 << 20 }).then(
     ({ stdout }) => stdout,
     (cause) => {

@@ -22,6 +22,7 @@ import {
   Packet,
 } from "node-av/lib";
 import { chooseStream } from "./choose_stream.js";
+import { checkContainer, checkPixels } from "./containers.js";
 import { earlyEnd, endOfVideo, type StreamFacts } from "./ending.js";
 import { type FileFacts, notDecoded, videoError } from "../file.js";
 import { UnbrokenClips } from "../clips/broken_spans.js";
@@ -71,13 +72,20 @@ export function* decodeClips(
     codec.pktTimebase = stream.timeBase;
     codec.threadCount = threads;
     codec.setFlags(AV_CODEC_FLAG_BITEXACT); // gives the same pixels on every version of FFmpeg and every processor
-    const status = codec.open2Sync(decoder);
+    const status = openCodec(codec, decoder, file);
     if (status < 0) throw videoError("ERR_VIDEO_FORMAT", file.path, `the decoder cannot be opened: ${text(status)}`);
     yield* new Decoding(file, preset, input, codec, stream, context).run(context.isStopped);
   } finally {
     codec.freeContext();
     input.closeInputSync();
   }
+}
+
+/** Opens a decoder with the limits of its file. @returns FFmpeg's status */
+export function openCodec(codec: CodecContext, decoder: Codec, { maxPixels }: FileFacts): number {
+  // node-av frees a dictionary of options twice, so the option is set
+  if (maxPixels !== undefined) codec.setOption("max_pixels", maxPixels);
+  return codec.open2Sync(decoder);
 }
 
 /** Opens a file and its video stream. @throws VideoError */
@@ -91,6 +99,7 @@ export function openStream(input: FormatContext, file: FileFacts): { stream: Str
   if (opened < 0) {
     throw notDecoded(file, videoError("ERR_VIDEO_FORMAT", file.path, `is not a video or image: ${text(opened)}`));
   }
+  checkContainer(file, input.iformat?.name ?? "");
   input.findStreamInfoSync();
   const candidates = input.streams.map((stream) => ({
     stream,
@@ -103,7 +112,9 @@ export function openStream(input: FormatContext, file: FileFacts): { stream: Str
     height: stream.codecpar.height,
   }));
   const { stream } = chooseStream(file, candidates);
-  const decoder = Codec.findDecoder(stream.codecpar.codecId);
+  const { codecId, width, height } = stream.codecpar;
+  checkPixels(file, width, height);
+  const decoder = Codec.findDecoder(codecId);
   if (decoder === null) throw videoError("ERR_VIDEO_FORMAT", file.path, "no decoder for its video codec");
   return { stream, decoder };
 }

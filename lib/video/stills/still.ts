@@ -15,6 +15,8 @@ export interface StillOptions {
   decoder?: DecoderName | undefined;
   /** `tonemap`: HDR (PQ and HLG) is shown as SDR, as in clips; `keep`: its values are taken as stored. Default `tonemap`. */
   hdr?: Preset["hdr"];
+  /** Pictures of more pixels are not decoded. Default: FFmpeg's limit. @internal */
+  maxPixels?: number | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -24,7 +26,7 @@ export interface StillOptions {
  * @throws VideoError when it cannot be decoded; InvalidArgumentError
  */
 export async function stillAt(path: string, seconds: number, options: StillOptions = {}): Promise<Uint8Array> {
-  const { width = 320, decoder = "auto", hdr = "tonemap", signal } = options;
+  const { width = 320, decoder = "auto", hdr = "tonemap", maxPixels, signal } = options;
   if (!Number.isFinite(seconds) || seconds < 0) {
     throw new InvalidArgumentError(`seconds: expected a time from 0 on, received ${seconds}`, { argument: "seconds" });
   }
@@ -35,7 +37,7 @@ export async function stillAt(path: string, seconds: number, options: StillOptio
     throw new InvalidArgumentError(`hdr: expected tonemap or keep, received ${hdr}`, { argument: "hdr" });
   }
   signal?.throwIfAborted();
-  const request: StillRequest = { file: await checkFile(path), seconds, width, hdr };
+  const request: StillRequest = { file: { ...(await checkFile(path)), maxPixels }, seconds, width, hdr };
   return (await usesFfmpeg(decoder)) ? stillWithFfmpeg(request, signal) : stillWithNodeAv(request, signal);
 }
 

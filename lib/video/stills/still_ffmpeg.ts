@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { tickAt } from "../clips/clock.js";
-import { missingFfmpeg, type Probed, probe } from "../decode/ffprobe.js";
+import { limitArgs, missingFfmpeg, type Probed, probe } from "../decode/ffprobe.js";
 import { notDecoded, videoError } from "../file.js";
 import { rgbToJpeg, stillFilter } from "../pixels/filters.js";
 import { packedFrame } from "../pixels/planes.js";
@@ -65,7 +65,7 @@ async function run(
   from: number | undefined,
   signal?: AbortSignal,
 ): Promise<Pass> {
-  const args = ["-protocol_whitelist", "file,pipe", "-noautorotate", "-copyts"];
+  const args = [...limitArgs(request.file), "-protocol_whitelist", "file,pipe", "-noautorotate", "-copyts"];
   // where the file cannot be sought in, it is decoded from its start
   if (from !== undefined) args.push("-seek_timestamp", "1", "-noaccurate_seek", "-ss", from.toFixed(6));
   args.push("-i", `file:${request.file.path}`, "-map", `0:${index}`, "-vf", filter, "-frames:v", "1", ...output);

@@ -4,7 +4,7 @@ import { VideoError } from "../../base/errors.js";
 import { tickAt } from "../clips/clock.js";
 import { notDecoded, videoError } from "../file.js";
 import { rgbToJpeg, stillFilter } from "../pixels/filters.js";
-import { openStream } from "../decode/node_av_decode.js";
+import { openCodec, openStream } from "../decode/node_av_decode.js";
 import { FrameFilter, framePlanes } from "../decode/node_av_filter.js";
 import { describeStream, noTimestamp } from "../decode/node_av_stream.js";
 import { HdrStill, type StillPixels } from "./still_hdr.js";
@@ -33,7 +33,7 @@ export function decodeStill(request: StillRequest, goOn: () => void): Uint8Array
     codec.allocContext3(decoder);
     codec.parametersToContext(stream.codecpar);
     codec.pktTimebase = stream.timeBase;
-    FFmpegError.throwIfError(codec.open2Sync(decoder), "the decoder cannot be opened");
+    FFmpegError.throwIfError(openCodec(codec, decoder, file), "the decoder cannot be opened");
     const { source, facts } = describeStream(file, stream, input, codec);
     const tick = tickAt(seconds, facts, stream.timeBase);
     const { num, den } = stream.timeBase;
