@@ -6,17 +6,14 @@ import {
   datasetFormat,
   openFeatures,
   packDatasetFile,
-  type PackManifest,
   Skips,
-  type UnknownReport,
 } from "../data/index.js";
-import { describeUnknownCaptions } from "../data/unknown_captions.js";
 import { InvalidArgumentError } from "../base/errors.js";
+import { packReport, print } from "./data_report.js";
 import { type ListFlags, withLists } from "./eval_flags.js";
 import { type FeatureFlags, withFeatures } from "./features.js";
 import { interruptible } from "./interrupt.js";
 import { positive, whole } from "./options.js";
-import { table } from "./table.js";
 
 /** Options of both commands. */
 interface DataFlags extends FeatureFlags, ListFlags {
@@ -80,19 +77,6 @@ const featuresOf = ({ videoModel, videoWeights, randomWeights, s3dFc }: DataFlag
   randomWeights,
   s3dFc,
 });
-
-type Skipped = { reason: string; count: number; first: string }[];
-
-type Printed = object & { skipped: Skipped; unknown?: UnknownReport | undefined };
-
-function print({ skipped, unknown, ...numbers }: Printed, json: boolean | undefined): void {
-  if (json) process.stdout.write(`${JSON.stringify({ ...numbers, unknown, skipped })}\n`);
-  else {
-    const lines = skipped.map(({ reason, count, first }) => `left out: ${count} x ${reason} (first: ${first})`);
-    if (unknown) lines.push(...describeUnknownCaptions(unknown));
-    process.stdout.write(`${[table(numbers), ...lines].join("\n")}\n`);
-  }
-}
 
 function check(): Command {
   return dataset("check", "Read a dataset through: what is in it, what is missing or broken")
@@ -163,15 +147,6 @@ function pack(): Command {
         print(packReport(out, manifest), flags.json);
       });
     });
-}
-
-function packReport(out: string, { shards, skipped, unknown }: PackManifest) {
-  const sum = (key: "videos" | "rows" | "captions" | "tokens" | "unknown") =>
-    shards.reduce((n, shard) => n + (shard[key] ?? 0), 0);
-  const [videos, seconds, captions, tokens] = [sum("videos"), sum("rows"), sum("captions"), sum("tokens")];
-  const unknownWords = sum("unknown");
-  const counts = { out, shards: shards.length, videos, seconds, captions, tokens };
-  return { ...counts, ...(unknownWords > 0 ? { unknownWords, unknown } : {}), skipped };
 }
 
 /** `videoclip data`: reads published datasets from the user's files. */
