@@ -42,8 +42,8 @@ const PAGE = `<!doctype html>
 <div class="fields">
 <label>Less like <input name="not" type="text" maxlength="1000" autocomplete="off"></label>
 <label>Path contains <input name="path" type="text" maxlength="1000" autocomplete="off"></label>
-<label class="number">Video, seconds from <input name="min_seconds" type="text" inputmode="decimal" maxlength="20" autocomplete="off" size="8"></label>
-<label class="number">to <input name="max_seconds" type="text" inputmode="decimal" maxlength="20" autocomplete="off" size="8"></label>
+<label class="number">Seconds at least <input name="min_seconds" type="text" inputmode="decimal" maxlength="20" autocomplete="off" size="8"></label>
+<label class="number">Seconds at most <input name="max_seconds" type="text" inputmode="decimal" maxlength="20" autocomplete="off" size="8"></label>
 <label class="number">Score at least <input name="threshold" type="text" inputmode="decimal" maxlength="20" autocomplete="off" size="8"></label>
 <label class="box"><input name="group" type="checkbox" value="video"> One result for each video</label>
 <div id="indexes"></div>
