@@ -49,6 +49,8 @@ export type { ExportFormatName } from "./export/formats.js";
 export { searchPage, type SearchPageOptions } from "./serve/search_page.js";
 export { serveIndexes } from "./serve/serve.js";
 export type { SearchServer, ServeOptions } from "./serve/serve_options.js";
+export type { SearchFit } from "./features/fit/fit.js";
+export type { ModelSearch } from "./features/fit/model_search.js";
 export { searchText, type TextSearchOptions, type TextSearchResult } from "./features/search_text.js";
 export {
   type EmbeddedTexts,

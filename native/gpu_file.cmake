@@ -12,7 +12,7 @@ if(VIDEOCLIP_CUDA_ARCHITECTURES STREQUAL "all")
 else()
   set(architectures ${VIDEOCLIP_CUDA_ARCHITECTURES})
 endif()
-set(NVCC_OPTIONS -fatbin -std=c++17 -O3 -Xptxas=-v -compress-mode=size --expt-relaxed-constexpr
+set(NVCC_OPTIONS -fatbin --threads 2 -std=c++17 -O3 -Xptxas=-v -compress-mode=size --expt-relaxed-constexpr
   -I${CMAKE_CURRENT_SOURCE_DIR}/native -I${CMAKE_CURRENT_SOURCE_DIR}/native/cpp)
 foreach(architecture ${architectures})
   string(REGEX REPLACE "-.*" "" number ${architecture})

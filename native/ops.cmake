@@ -82,3 +82,8 @@ set(VIDEOCLIP_CPU_ONLY_OPS
 )
 set(VIDEOCLIP_CUDA_OPS ${VIDEOCLIP_OPS})
 list(REMOVE_ITEM VIDEOCLIP_CUDA_OPS ${VIDEOCLIP_CPU_ONLY_OPS})
+# Kernels of an op in files of their own, as FAMILY/OP.PART, so that a change to one does not compile the others again.
+list(APPEND VIDEOCLIP_CUDA_OPS
+  conv/conv3d.depthwise
+  conv/conv3d.stem
+  conv/conv3d_sums.depthwise)

@@ -10,7 +10,7 @@
 //                    into build/NAME
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -126,6 +126,12 @@ if (!isBuilt || needsKernels) {
         ? "xcode-select --install && brew install cmake"
         : "apt-get install -y cmake g++ make";
     fail(`Building the addon needs ${missing.map(([name]) => name).join(" and ")}. Install with: ${install}`);
+  }
+  // CMake refuses the files of a clone that has been moved or copied
+  const source = /^CMAKE_HOME_DIRECTORY:INTERNAL=(.*)$/m.exec(cacheOf(folder))?.[1];
+  if (source !== undefined && source !== realpathSync(root).replaceAll("\\", "/")) {
+    for (const made of ["CMakeCache.txt", "CMakeFiles"])
+      rmSync(join(root, folder, made), { recursive: true, force: true });
   }
   run("", process.execPath, [cmakeJs, "configure", ...options]); // without "configure", compile keeps old settings
 }

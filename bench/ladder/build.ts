@@ -12,7 +12,10 @@ const output = join(root, "build/ladder");
 /** Ladders by name, with the files of the package's kernels that their last step calls. */
 export const LADDERS = {
   attention: { cpu: ["attention.cc"], cuda: ["attention.cu"] },
-  conv: { cpu: ["conv3d.cc", "winograd_conv3d.cc", "pack_winograd_weight.cc"], cuda: ["conv3d.cu"] },
+  conv: {
+    cpu: ["conv3d.cc", "winograd_conv3d.cc", "pack_winograd_weight.cc"],
+    cuda: ["conv3d.cu", "conv3d.depthwise.cu", "conv3d.stem.cu"],
+  },
   contrastive: { cpu: ["contrastive_loss.cc"], cuda: ["contrastive_loss.cu"] },
 } as const;
 

@@ -41,7 +41,7 @@ export function searchCommand(): Command {
       new Option("--decoder <name>", "decoder of thumbnails").choices(["auto", "node-av", "ffmpeg"]).default("auto"),
     )
     .option("--html <file>", "also write a page with pictures and how each video scores over time")
-    .option("--json", "one JSON object per hit on stdout")
+    .option("--json", "one JSON object per hit on stdout; fits says whether it fits the sentence")
     .addHelpText("after", '\nExample:\n  videoclip search "stir the soup" --index index/ --top 10 --html soup.html')
     .action((query: string, flags: Flags) =>
       interruptible("nothing was changed", (signal) => run(query, flags, signal)),
@@ -55,8 +55,9 @@ async function run(query: string, flags: Flags, signal: AbortSignal): Promise<vo
     const filter = video === undefined ? undefined : (name: string) => name.includes(video);
     const places = { path: model, tokenizer, words, threads, signal };
     const result = await searchText(index, query, { top, perVideo, filter, ...places });
-    const { hits } = result;
+    const { hits, fit } = result;
     reportUnknownWords(result.unknown ?? []);
+    if (fit?.message) process.stderr.write(`${fit.message}\n`);
     if (flags.html) {
       writeDurably(
         flags.html,
@@ -66,9 +67,10 @@ async function run(query: string, flags: Flags, signal: AbortSignal): Promise<vo
     }
     hits.forEach(({ video: path, start, end, score }, i) => {
       const rank = i + 1;
+      const fits = fit && fit.reason !== "unknown-words" && score >= (fit.needed ?? Number.POSITIVE_INFINITY);
       process.stdout.write(
         flags.json
-          ? `${JSON.stringify({ rank, video: path, start, end, score })}\n`
+          ? `${JSON.stringify({ rank, video: path, start, end, score, fits })}\n`
           : `${String(rank).padStart(3)}  ${score.toFixed(4).padStart(9)}  ${clock(start)}-${clock(end)}  ${printable(path)}\n`,
       );
     });

@@ -300,9 +300,17 @@ export class FeatureIndex {
       const index = files.names().indexOf(video);
       if (index < 0) throw new InvalidArgumentError(`video: ${video} is not in the index`, { argument: "video" });
       const { first, rows: count } = files.video(index);
-      const stored = rows.gather([{ first, count }]);
-      const values = stored instanceof Float32Array ? stored : fromHalves(stored);
+      const values = floats(rows.gather([{ first, count }]));
       return { spans: files.spansOf(index).map(({ start, end }) => ({ start, end })), rows: values };
+    });
+  }
+
+  /** At most `count` rows, evenly spaced: f32 `[rows, dim]`. @internal */
+  async sampleRows(count: number): Promise<Float32Array> {
+    return this.#use(async ({ rows }) => {
+      const taken = Math.min(count, rows.count);
+      const first = (i: number) => Math.floor((i * rows.count) / taken);
+      return floats(rows.gather(Array.from({ length: taken }, (_, i) => ({ first: first(i), count: 1 }))));
     });
   }
 
@@ -371,7 +379,8 @@ function matching(files: IndexFiles, filter: (video: string) => boolean): RowRan
   return files.videos().flatMap(({ first, rows: count }, i) => (filter(names[i]) ? [{ first, count }] : []));
 }
 
-function fromHalves(halves: Uint16Array): Float32Array {
+function floats(halves: Float32Array | Uint16Array): Float32Array {
+  if (halves instanceof Float32Array) return halves;
   const table = halfValues();
   const values = new Float32Array(halves.length);
   for (let i = 0; i < halves.length; i++) values[i] = table[halves[i]];

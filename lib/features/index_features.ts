@@ -7,6 +7,8 @@ import { FeatureIndex, type OpenIndexOptions } from "./feature_index.js";
 import { type ExtractedFeatures, loadFeatures, spaceOf } from "./extracted_features.js";
 import { openFeatureInputs } from "./formats/feature_inputs.js";
 import { brokenFailures, type FeatureFailure, FeatureFailures, MAX_F16 } from "./feature_failures.js";
+import { modelSearch } from "./fit/model_search.js";
+import { writeFit } from "./fit/index_fit.js";
 import { checkFeatureOrigin } from "./feature_origin.js";
 import { IndexError, type IndexSettings, MANIFEST, type RowDType } from "./index_format.js";
 import type { IndexTextEncoder } from "./index_text_encoder.js";
@@ -63,6 +65,8 @@ export async function indexFeatures(
   for (const failure of brokenFailures(features.broken)) failures.add(failure);
   const width = model?.config.featureSize ?? (await widthOf(features));
   const dim = model?.config.hiddenSize ?? width;
+  let index = existsSync(join(out, MANIFEST)) ? await FeatureIndex.open(out, options) : undefined;
+  const windows = model && windowsFor(model, options, index);
   const settings: IndexSettings = {
     features: spaceOf(features.settings),
     ...(model
@@ -70,20 +74,20 @@ export async function indexFeatures(
           model: "videoclip",
           weights: model.weightsHash,
           config: { ...model.config },
-          ...resolveWindow(model, options),
+          ...windows,
         }
       : {}),
   };
-  if (text && text.dim !== dim) {
-    throw new InvalidArgumentError(`text: its rows have ${text.dim} values, the features ${dim}`, { argument: "text" });
-  }
-  checkSpace(features.settings, text, model);
-  if (options.modelPath !== undefined && !options.anyWeights) {
-    const note = await checkFeatureOrigin(features.settings, options.modelPath);
-    if (note) options.onNote?.(note);
-  }
-  let index = existsSync(join(out, MANIFEST)) ? await FeatureIndex.open(out, options) : undefined;
   try {
+    if (text && text.dim !== dim) {
+      const message = `text: its rows have ${text.dim} values, the features ${dim}`;
+      throw new InvalidArgumentError(message, { argument: "text" });
+    }
+    checkSpace(features.settings, text, model);
+    if (options.modelPath !== undefined && !options.anyWeights) {
+      const note = await checkFeatureOrigin(features.settings, options.modelPath);
+      if (note) options.onNote?.(note);
+    }
     if (index) checkIndex(index, dim, settings, dtype);
     if (index) await removeOutdated(index, features);
     const known = new Set(index?.videos());
@@ -91,7 +95,7 @@ export async function indexFeatures(
     const skip = (video: string) => !replace && known.has(video) && ++skipped > 0;
     const total = features.files.length;
     const limit = (index?.dtype ?? dtype ?? "f16") === "f16" ? MAX_F16 : Number.MAX_VALUE;
-    const embedded = embedFolder(features, { ...options, width, limit, failures, skip });
+    const embedded = embedFolder(features, { ...options, ...windows, width, limit, failures, skip });
     // first, so that features that cannot be embedded leave no empty index behind
     const first = await embedded.next();
     if (first.done && !index) throw failures.list[0].error;
@@ -107,11 +111,20 @@ export async function indexFeatures(
     const old = features.files.flatMap(({ movedFrom = [] }) => movedFrom).filter((video) => !names.has(video));
     if (old.some((video) => known.has(video))) await index.remove(old);
     failures.write(out);
+    if (text) await writeFit(index, text, signal);
     const seconds = (Date.now() - started) / 1000;
     return { videos, skipped, rows: index.size, seconds, ...failures.count() };
   } finally {
     index?.dispose();
   }
+}
+
+/** The window that the user names; otherwise that of the index, or the one with which the model is searched best. */
+function windowsFor(model: VideoClip, { window, hop, modelPath }: IndexFeaturesOptions, index?: FeatureIndex) {
+  if (window !== undefined) return resolveWindow(model, { window, hop });
+  const known = index ? index.settings : modelPath === undefined ? {} : modelSearch(modelPath, model.weightsHash);
+  const number = (value: unknown) => (typeof value === "number" ? value : undefined);
+  return resolveWindow(model, { window: number(known?.window), hop: hop ?? number(known?.hop) });
 }
 
 /**

@@ -5,7 +5,9 @@ import { InvalidArgumentError } from "../base/errors.js";
 import { S3DTextEncoder } from "../models/text/s3d_text.js";
 import { VideoClip } from "../models/videoclip/videoclip.js";
 import type { NDArray } from "../base/nd_array.js";
+import { WordPieceTokenizer } from "../text/wordpiece.js";
 import type { UnknownOfText } from "../text/unknown_words.js";
+import { type ModelSearch, modelSearch } from "./fit/model_search.js";
 import { IndexError, type TextEncoderInfo } from "./index_format.js";
 
 /** Encodes texts: an `IndexTextEncoder`, a `TextModel`, an `S3DTextEncoder`, or `{ encode: (texts) => model.encodeText(texts) }`. */
@@ -15,6 +17,8 @@ export interface TextRows {
     texts: readonly string[],
     options?: { signal?: AbortSignal | undefined },
   ): Promise<NDArray & { unknown?: readonly UnknownOfText[] | undefined }>;
+  /** Words that the model knows, from which unrelated sentences are made. Default: common English words. */
+  vocabulary?(): readonly string[];
 }
 
 /** @deprecated Give `encode`. */
@@ -38,6 +42,8 @@ export interface IndexTextEncoder extends TextRows {
   readonly dim: number;
   /** The record from which an index opens the encoder again. */
   readonly info: TextEncoderInfo;
+  /** How the model is searched best, if its folder says so. */
+  readonly search?: ModelSearch | undefined;
   /** The VideoCLIP model, if it is one. @internal */
   readonly model?: VideoClip | undefined;
   /** @deprecated Use `encode`. @returns f32 `[texts.length, dim]` */
@@ -52,8 +58,10 @@ function textEncoder(
   dim: number,
   encode: TextRows["encode"],
   dispose: () => void,
+  more: Pick<IndexTextEncoder, "vocabulary" | "search" | "model"> = {},
 ): IndexTextEncoder {
   return {
+    ...more,
     dim,
     info,
     encode,
@@ -119,7 +127,11 @@ function ofVideoClip(
 ): IndexTextEncoder {
   const info = { kind: "videoclip", path: resolve(path), tokenizer: tokenizer && resolve(tokenizer) };
   const encode: TextRows["encode"] = (texts, { signal } = {}) => model.encodeText(texts, { signal });
-  return { ...textEncoder({ ...info, weights: model.weightsHash }, model.config.hiddenSize, encode, dispose), model };
+  return textEncoder({ ...info, weights: model.weightsHash }, model.config.hiddenSize, encode, dispose, {
+    vocabulary: () => (model.tokenizer instanceof WordPieceTokenizer ? model.tokenizer.words() : []),
+    search: modelSearch(path, model.weightsHash),
+    model,
+  });
 }
 
 async function openVideoClipTextEncoder(
@@ -158,7 +170,8 @@ async function openS3DTextEncoder(info: S3DTextInfo, options: OpenTextEncoderOpt
   const { randomWeights } = weights === undefined ? info : {};
   const kept = { kind: "s3dg", path: weights, randomWeights, words, weights: encoder.weightsHash };
   const encode: TextRows["encode"] = (texts, encoding) => encoder.encode(texts, encoding);
-  return textEncoder(kept, encoder.dim, encode, () => encoder.dispose());
+  const vocabulary = () => encoder.vocabulary;
+  return textEncoder(kept, encoder.dim, encode, () => encoder.dispose(), { vocabulary });
 }
 
 function existing(path: string, argument: string): string {

@@ -1,7 +1,10 @@
 import { InvalidArgumentError } from "../base/errors.js";
 import type { FeatureIndex, SearchHit } from "./feature_index.js";
+import { judgeFit, type IndexFit, type SearchFit } from "./fit/fit.js";
+import { fitOf } from "./fit/index_fit.js";
 import {
   type EmbeddedTexts,
+  type IndexTextEncoder,
   openTextEncoder,
   type OpenTextEncoderOptions,
   type TextRows,
@@ -16,6 +19,8 @@ export interface TextSearchOptions extends OpenTextEncoderOptions {
   filter?: ((video: string) => boolean) | undefined;
   /** An open text encoder. Default: the one that the index records, opened for this search. */
   text?: TextRows | EmbeddedTexts | undefined;
+  /** Judge whether anything fits. Without it an index that was not measured yet is not measured. Default true. */
+  fit?: boolean | undefined;
 }
 
 export interface TextSearchResult {
@@ -25,6 +30,8 @@ export interface TextSearchResult {
   hits: SearchHit[];
   /** Words of the query that the model does not know, and that therefore have no influence. */
   unknown?: readonly string[] | undefined;
+  /** Whether anything fits; absent where this cannot be judged, as in an index without rows. */
+  fit?: SearchFit | undefined;
 }
 
 /**
@@ -51,25 +58,34 @@ export async function searchText(
       { argument: "index" },
     );
   }
-  const { rows: vector, unknown } = options.text
-    ? await textRows(options.text, [query], signal)
-    : await openedVector(index, query, options);
+  const text = options.text ?? (await openTextEncoder(index.text!, options));
+  let found: Awaited<ReturnType<typeof queryOf>>;
+  try {
+    found = await queryOf(index, query, text, options);
+  } finally {
+    if (!options.text) (text as IndexTextEncoder).dispose();
+  }
+  const { vector, unknown, calibration } = found;
   // with a limit per video, more rows are requested until there are enough videos
   for (let asked = top; ; asked *= 4) {
     const found = await index.search({ vector, top: asked, filter, signal });
     const hits = limited(found, perVideo).slice(0, top);
-    if (hits.length === top || found.length < asked) return { query, vector, hits, unknown };
+    if (hits.length < top && found.length >= asked) continue;
+    const fit = options.fit === false ? undefined : judgeFit(query, unknown, hits.at(0)?.score, calibration);
+    return { query, vector, hits, unknown, fit };
   }
 }
 
-/** The query's embedding by the model that the index records. */
-async function openedVector(index: FeatureIndex, query: string, options: OpenTextEncoderOptions) {
-  const text = await openTextEncoder(index.text!, options);
-  try {
-    return await textRows(text, [query], options.signal);
-  } finally {
-    text.dispose();
-  }
+/** The query's embedding, and what unrelated sentences score with the index. */
+async function queryOf(
+  index: FeatureIndex,
+  query: string,
+  text: TextRows | EmbeddedTexts,
+  { fit = true, signal }: TextSearchOptions,
+): Promise<{ vector: Float32Array; unknown: string[]; calibration: IndexFit | undefined }> {
+  const { rows: vector, unknown } = await textRows(text, [query], signal);
+  const calibration = fit && "encode" in text ? await fitOf(index, text, signal) : undefined;
+  return { vector, unknown, calibration };
 }
 
 function limited(hits: SearchHit[], perVideo = Number.POSITIVE_INFINITY): SearchHit[] {

@@ -19,10 +19,26 @@ const example = z.object({
 const group = z.object({ ...place, score, moments: z.array(moment) });
 const timeLine = z.object({ video: place.video, parts: z.array(z.object({ start: seconds, end: seconds, score })) });
 
+const fit = z.object({
+  fits: z
+    .boolean()
+    .meta({ description: "False: nothing that was searched fits, and the moments are only the nearest" }),
+  reason: z
+    .enum(["score", "unknown-words"])
+    .optional()
+    .meta({ description: "Why nothing fits: the best score is too low, or the model does not know the words" }),
+  best: z.number().optional().meta({ description: "The best score of the sentence" }),
+  needed: z.number().optional().meta({ description: "The lowest score that fits this sentence in this index" }),
+  message: z.string().optional().meta({ description: "Why nothing fits, for people" }),
+});
+
 /** The answers of the API, as they are described in /openapi.json. */
 export const searchAnswer = z.object({
   indexes: z.array(z.string()).meta({ description: "The indexes that were searched" }),
   unknown: z.array(z.string()).meta({ description: "Words that the model does not know: they have no influence" }),
+  fit: fit.optional().meta({
+    description: "Whether anything fits the sentence q; absent for like, and where scores cannot be judged",
+  }),
   moments: z.array(moment).optional().meta({ description: "Best first; absent in a grouped answer" }),
   videos: z.array(group).optional().meta({ description: "Best first; with group=video only" }),
   timelines: z.array(timeLine).optional().meta({ description: "Scores over time; with timeline=true only" }),

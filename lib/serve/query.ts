@@ -1,4 +1,5 @@
 import type { FeatureIndex } from "../features/feature_index.js";
+import type { Sentence } from "./answer_fit.js";
 import type { ExampleResult } from "./answers.js";
 import { type Part, partOf, type SearchParameters } from "./parameters.js";
 import type { Pictures } from "./pictures.js";
@@ -12,6 +13,8 @@ export interface Query {
   vector: Float32Array;
   /** Words that the model does not know. */
   unknown: string[];
+  /** The sentence that is asked for; with its row if the vector has other parts too. */
+  sentence?: (Sentence & { row?: Float32Array | undefined }) | undefined;
   /** The windows of indexed videos that are parts of it. */
   examples: ExampleResult[];
 }
@@ -79,6 +82,7 @@ export async function queryOf(
   const space = spaceOf(index);
   const unknown = new Set<string>();
   const examples: ExampleResult[] = [];
+  let sentence: Query["sentence"];
   const vectors: { vector: Float32Array; negative: boolean; isText: boolean }[] = [];
   for (const part of parts) {
     const { parameter, negative } = part;
@@ -87,6 +91,7 @@ export async function queryOf(
       if (!index.text) throw new RequestError(400, `${parameter}: ${without}`);
       const { row, unknown: words } = await encoders.encode(space, part.text, signal);
       for (const word of words) unknown.add(word);
+      if (!negative) sentence = { text: part.text, unknown: words, row: parts.length > 1 ? row : undefined };
       vectors.push({ vector: row, negative, isText: true });
       continue;
     }
@@ -101,7 +106,7 @@ export async function queryOf(
       examples.push(example);
     }
   }
-  return { vector: combined(vectors, index.dim), unknown: [...unknown], examples };
+  return { vector: combined(vectors, index.dim), unknown: [...unknown], sentence, examples };
 }
 
 /** The window of a video whose middle is next to a time. */

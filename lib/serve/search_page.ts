@@ -43,7 +43,7 @@ interface PageMoment extends SearchHit {
  */
 export async function searchPage(
   index: FeatureIndex,
-  { query, vector, hits }: TextSearchResult,
+  { query, vector, hits, fit }: TextSearchResult,
   { decoder, locate = (video) => video, folder, note, signal }: SearchPageOptions = {},
 ): Promise<string> {
   const lines = new Map<string, Parts>();
@@ -66,7 +66,11 @@ export async function searchPage(
     shown.push({ ...hit, stills, address: addressOf(path, folder), parts });
   }
   const scale = scaleOf([...lines.values()].flat().map(({ score }) => score));
-  return renderPage({ query, note, rows: index.size, videos: index.videos().length }, shown, scale);
+  return renderPage(
+    { query, note, nothing: fit?.message, rows: index.size, videos: index.videos().length },
+    shown,
+    scale,
+  );
 }
 
 /** The address of a file of this machine from a page in `folder`. */
@@ -81,6 +85,8 @@ function addressOf(path: string, folder: string | undefined): string | undefined
 interface PageFacts {
   query: string;
   note?: string | undefined;
+  /** Why nothing fits. */
+  nothing?: string | undefined;
   rows: number;
   videos: number;
 }
@@ -89,7 +95,8 @@ const CONTENT =
   "default-src 'none'; img-src data:; media-src 'self' file:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
 /** The page's HTML. Text from files and users is escaped. */
-function renderPage({ query, note, rows, videos }: PageFacts, moments: readonly PageMoment[], scale: Scale): string {
+function renderPage(facts: PageFacts, moments: readonly PageMoment[], scale: Scale): string {
+  const { query, note, nothing, rows, videos } = facts;
   const title = escapeHtml(query);
   const count = `${moments.length} ${moments.length === 1 ? "moment" : "moments"}, best first`;
   const searched = `${videos} ${videos === 1 ? "video" : "videos"}, ${rows} windows`;
@@ -107,7 +114,8 @@ function renderPage({ query, note, rows, videos }: PageFacts, moments: readonly 
 <header><h1>${title}</h1>
 <p id="facts">${count}, of ${searched}</p>
 ${note ? `<p>${escapeHtml(note)}</p>` : ""}</header>
-<main>${moments.length > 0 ? list : "<p>Nothing was found.</p>"}</main>
+<main>${nothing ? `<p class="nothing">${escapeHtml(nothing)}. These are only the nearest moments.</p>` : ""}
+${moments.length > 0 ? list : "<p>Nothing was found.</p>"}</main>
 <footer><p>A score ranks the moments of this page. The best one may still fit badly: look where the bars are against the line at 0.</p></footer>
 </body>
 </html>

@@ -1,4 +1,6 @@
 import type { FeatureIndex, SearchHit } from "../features/feature_index.js";
+import type { IndexFit } from "../features/fit/fit.js";
+import { fitOfAnswer } from "./answer_fit.js";
 import { Gate } from "./gate.js";
 import { mergeOverlapping, momentsOf, overlaps, rankTogether, timeLine } from "./moments.js";
 import type { SearchParameters } from "./parameters.js";
@@ -74,7 +76,8 @@ export class SearchService {
       if (opened.some((other) => spaceOf(other.index) !== spaceOf(index) || other.index.dim !== index.dim))
         throw new RequestError(400, "index: these indexes have different models, so their scores cannot be compared");
       const query = await queryOf(index, parts, this.#sources, signal);
-      return answer(this.#rows, opened, query, parameters, signal);
+      const { encoders } = this.#sources;
+      return answer(this.#rows, opened, query, parameters, signal, (each) => encoders.fit(each, signal));
     });
   }
 
@@ -121,9 +124,11 @@ async function answer(
   query: Query,
   parameters: SearchParameters,
   signal: AbortSignal,
+  fitOf: (index: FeatureIndex) => Promise<IndexFit | undefined>,
 ): Promise<SearchAnswer> {
   const { offset, limit, threshold = Number.NEGATIVE_INFINITY, group, timeline } = parameters;
-  const { results, truncated } = await find(rows, opened, query, parameters, offset + limit + 1, signal);
+  const { results, best, truncated } = await find(rows, opened, query, parameters, offset + limit + 1, signal);
+  const fit = query.sentence && (await fitOfAnswer(query.sentence, best, fitOf));
   const page = results.slice(offset, offset + limit);
   const lines = new Map<string, { line: TimeLineResult; moments: MomentResult[] }>();
   if (timeline || group) {
@@ -149,6 +154,7 @@ async function answer(
   return {
     indexes: opened.map(({ served }) => served.name),
     unknown: query.unknown,
+    ...(fit ? { fit } : {}),
     examples: query.examples,
     ...(group ? { videos: groups } : { moments }),
     ...(timeline ? { timelines: [...lines.values()].map(({ line }) => line) } : {}),
@@ -158,6 +164,9 @@ async function answer(
   };
 }
 
+/** The best score of the sentence in each index. */
+type Best = Map<FeatureIndex, number>;
+
 /** At least `wanted` results if there are as many: more rows are asked for until there are enough of them. */
 async function find(
   rows: Rows,
@@ -166,13 +175,13 @@ async function find(
   parameters: SearchParameters,
   wanted: number,
   signal: AbortSignal,
-): Promise<{ results: Found[]; truncated: boolean }> {
+): Promise<{ results: Found[]; best: Best; truncated: boolean }> {
   const { group, merge } = parameters;
   for (let asked = FIRST_ROWS; ; asked *= 4) {
-    const { windows, all } = await ranked(rows, opened, query, parameters, asked, signal);
+    const { windows, best, all } = await ranked(rows, opened, query, parameters, asked, signal);
     const results = group ? bestOfVideos(windows) : merge ? mergeOverlapping(windows) : windows;
-    if (results.length >= wanted || all) return { results, truncated: false };
-    if (asked >= MAX_ROWS) return { results, truncated: true };
+    if (results.length >= wanted || all) return { results, best, truncated: false };
+    if (asked >= MAX_ROWS) return { results, best, truncated: true };
   }
 }
 
@@ -184,9 +193,10 @@ async function ranked(
   parameters: SearchParameters,
   top: number,
   signal: AbortSignal,
-): Promise<{ windows: Found[]; all: boolean }> {
+): Promise<{ windows: Found[]; best: Best; all: boolean }> {
   const { threshold = Number.NEGATIVE_INFINITY } = parameters;
   const lists: Found[][] = [];
+  const best: Best = new Map();
   let floor = Number.NEGATIVE_INFINITY;
   for (const { served, index } of opened) {
     if (index.size === 0) continue;
@@ -194,6 +204,9 @@ async function ranked(
     const hits = await rows.search(index, query.vector, { top, filter, signal });
     // windows of other indexes below the last one could be behind some that were not asked for
     if (hits.length === top) floor = Math.max(floor, hits[top - 1].score);
+    const row = query.sentence?.row;
+    const [nearest] = row ? await rows.search(index, row, { top: 1, filter, signal }) : hits;
+    if (nearest) best.set(index, nearest.score);
     lists.push(hits.map((hit) => ({ ...hit, index: served.name, source: index })));
   }
   const isExample = (window: Found) =>
@@ -202,7 +215,7 @@ async function ranked(
   const windows = rankTogether(lists).filter(
     (window) => window.score >= floor && window.score >= threshold && !isExample(window),
   );
-  return { windows, all: floor === Number.NEGATIVE_INFINITY || floor < threshold };
+  return { windows, best, all: floor === Number.NEGATIVE_INFINITY || floor < threshold };
 }
 
 /** The wanted examples of a query that are moments of this video; they are no results. */

@@ -1,4 +1,6 @@
 import type { FeatureIndex } from "../features/feature_index.js";
+import type { IndexFit } from "../features/fit/fit.js";
+import { fitOf } from "../features/fit/index_fit.js";
 import {
   type IndexTextEncoder,
   openTextEncoder,
@@ -29,14 +31,24 @@ export class TextEncoders {
 
   constructor(private readonly options: OpenTextEncoderOptions) {}
 
-  /** Opens the encoder of an index unless it is open. @throws IndexError, InvalidArgumentError, WeightsError */
+  /** Opens the encoder of an index unless it is open, and measures what fits. @throws IndexError, InvalidArgumentError, WeightsError */
   async open(index: FeatureIndex): Promise<void> {
     const { text } = index;
     const space = spaceOf(index);
-    if (!text || this.#open.has(space)) return;
-    const encoder = await openTextEncoder(text, this.options);
-    if (this.#open.has(space)) encoder.dispose();
-    else this.#open.set(space, { encoder, rows: new Map() });
+    if (!text) return;
+    if (!this.#open.has(space)) {
+      const encoder = await openTextEncoder(text, this.options);
+      if (this.#open.has(space)) encoder.dispose();
+      else this.#open.set(space, { encoder, rows: new Map() });
+    }
+    // now, so that no search waits for it
+    await this.fit(index);
+  }
+
+  /** What unrelated sentences score with an index, whose encoder is open. */
+  async fit(index: FeatureIndex, signal?: AbortSignal): Promise<IndexFit | undefined> {
+    const opened = this.#open.get(spaceOf(index));
+    return opened && fitOf(index, opened.encoder, signal);
   }
 
   /** The open encoder of a space, if it has one. */

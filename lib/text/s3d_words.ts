@@ -6,6 +6,8 @@ import { ByteFile } from "../weights/byte_file.js";
 export interface S3DWords {
   /** Number of words in the vocabulary; ids start at 1, 0 is padding. */
   readonly size: number;
+  /** The words by their ids. */
+  readonly words: readonly string[];
   /** Ids i32 `[texts.length, words]`: the first `words` known words of each text, zero-padded. Unknown words are dropped. */
   encode(texts: readonly string[], words?: number): Int32Array;
   /** The words of a text that are not in the vocabulary, in their original spelling. */
@@ -23,6 +25,7 @@ export function s3dWords(vocabulary: readonly string[]): S3DWords {
   const ids = new Map(vocabulary.map((word, i) => [word, i + 1]));
   return {
     size: vocabulary.length,
+    words: vocabulary,
     encode(texts, words = S3D_TEXT_WORDS) {
       if (!Number.isInteger(words) || words < 1) {
         throw new InvalidArgumentError(`words: expected a positive integer, received ${words}`, { argument: "words" });

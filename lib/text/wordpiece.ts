@@ -92,6 +92,14 @@ export class WordPieceTokenizer {
     return this.#pieces.id(token);
   }
 
+  /** The tokens that are whole words of letters, in the order of their ids. */
+  words(): string[] {
+    return Object.entries(this.#pieces.config.vocab)
+      .filter(([token]) => /^\p{L}[\p{L}\p{M}]*$/u.test(token))
+      .sort(([, a], [, b]) => a - b)
+      .map(([token]) => token);
+  }
+
   /** @throws InvalidArgumentError when `maxLength` leaves no room, or the text to cut is too short */
   encode(text: TextOrPair, options: EncodeOptions = {}): Encoding {
     const [a, b] = typeof text === "string" ? [text] : text;

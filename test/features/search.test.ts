@@ -101,8 +101,9 @@ test("VideoCLIP: the commands index and search give the same as embedding and mu
   const found = videoclip("search", "Stir the soup", "--index", at("index"), "--top", "9", "--json");
   assert.is(found.status, 0, found.stderr);
   assert.is(found.lines().length, 9);
-  for (const [i, { rank, score, ...hit }] of found.lines().entries()) {
+  for (const [i, { rank, score, fits, ...hit }] of found.lines().entries()) {
     const { score: direct, ...place } = expected[i];
+    assert.type(fits, "boolean");
     assert.is(rank, i + 1);
     assert.equal(hit, place);
     assert.ok(Math.abs(score - direct) < 1e-4, `${score} ${direct}`);

@@ -139,6 +139,10 @@ inBrowser("filters, groups, indexes and examples", async () => {
   await page.until(`${results} === 1 && ${firstName} === 'elsewhere.mp4'`);
   await page.evaluate("document.querySelectorAll('#indexes input')[1].click()");
   await search({ q: "a red xylophone" });
+  await page.until(
+    "/^Nothing .* does not know .xylophone.*nearest moments/.test(document.querySelector('#status .nothing')?.textContent)",
+  );
+  await search({ q: `${STAR} xylophone` });
   await page.until("document.querySelector('#status').textContent.includes('does not know “xylophone”')");
   await search({ q: STAR, path: ".webm" });
   await page.until(`${firstName} !== 'elsewhere.mp4'`);

@@ -91,6 +91,11 @@ export class S3DTextEncoder implements TextEncoder {
     }
   }
 
+  /** The words that it knows. */
+  get vocabulary(): readonly string[] {
+    return this.#tokens.words;
+  }
+
   /**
    * One row per text: f32 `[texts.length, 512]`. Words that are not in the vocabulary are ignored and listed in the
    * result.

@@ -60,7 +60,7 @@ async function show(): Promise<void> {
   next.hidden = !answer.value.more;
 }
 
-function statusLines({ moments, videos, unknown, more, truncated }: SearchAnswer): HTMLElement[] {
+function statusLines({ fit, moments, videos, unknown, more, truncated }: SearchAnswer): HTMLElement[] {
   const count = (moments ?? videos ?? []).length;
   const what = videos ? "videos" : "moments";
   const first = state.page * PAGE;
@@ -69,9 +69,13 @@ function statusLines({ moments, videos, unknown, more, truncated }: SearchAnswer
   const lines = [
     html("p", {}, state.like.length > 0 && !state.q ? `${range}, like the one that was chosen.` : `${range}.`),
   ];
+  if (fit?.message && count > 0) {
+    const nearest = state.like.length > 0 ? "" : ` These are only the nearest ${what}.`;
+    lines.push(html("p", { class: "nothing" }, `${fit.message}.${nearest}`));
+  }
   if (note !== undefined && state.like.some((text) => text.startsWith("picture:")))
     lines.push(html("p", { class: "problem" }, `The picture may be compared badly: ${note}.`));
-  if (unknown.length > 0) {
+  if (unknown.length > 0 && fit?.reason !== "unknown-words") {
     const words = unknown.map((word) => `\u201c${word}\u201d`).join(", ");
     lines.push(html("p", { class: "problem" }, `The model does not know ${words}: the answer does not depend on it.`));
   }

@@ -149,7 +149,7 @@ Status DeviceCode::find(const char* op, const std::string& kernel, cu::Kernel* o
       if (const Status status = load(loaded); !status) return status;
     }
     const auto found = loaded.kernels.find(kernel);
-    if (found == loaded.kernels.end()) break;
+    if (found == loaded.kernels.end()) continue;  // an op may have several images
     *out = found->second;
     return {};
   }

@@ -31,7 +31,7 @@ std::string kernel_of_type(const char* type_name);
 
 class DeviceCode {
  public:
-  // The device code of one op as the driver loads it. An image with an empty name serves all ops.
+  // The device code of one op, or a part of it, as the driver loads it. An image with an empty name serves all ops.
   struct Image {
     std::string op;
     const void* data;

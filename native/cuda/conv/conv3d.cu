@@ -9,34 +9,30 @@
 // channels. Pointwise convolutions read x as a matrix; others compute the addresses of the windows while copying
 // (gemm/operands.h). Where the channels of a group are not a multiple of 8, pointwise copies have 8 or 4 bytes, and
 // others (16-bit storage) go through registers. Depthwise convolutions are in depthwise.h; 1x7x7 and 1x3x3 with 3
-// channels in 16 bits are in stem.h. On Hopper GPUs, the copy engine finds the windows of 16-bit storage
-// (gemm/pipeline.h), except those of groups. Tiles, threads and shared memory are in gemm/tiles.h.
+// channels in 16 bits are in stem.h (conv3d.depthwise.cu and conv3d.stem.cu compile them). On Hopper GPUs, the copy
+// engine finds the windows of 16-bit storage (gemm/pipeline.h), except those of groups. Tiles, threads and shared
+// memory are in gemm/tiles.h.
 //
 // x is read once for each tap that L2 does not serve (3x3: about once), W once for each range of rows (from L2); y is
 // written once. FLOPs: 2 N T' H' W' Cout taps Cin / groups. The pointwise layers of S3D are bound by memory (15 to 172
 // FLOP per byte), its 1x3x3 and 3x1x1 layers by tensor cores and by the path from L2 to shared memory.
+#include "cuda/conv/conv3d_parts.h"
 #include "cuda/conv/conv_gemm.h"
-#include "cuda/conv/depthwise.h"
-#include "cuda/conv/stem.h"
 
 namespace videoclip {
 namespace VIDEOCLIP_CUDA {
 inline namespace conv3d_op {
 
-template <typename T>
-Status conv3d(const Call& call) {
-  const Conv3dArgs a(call);
-  if (a.is_depthwise(call.in[0].shape[4])) return depthwise<T>(call, a);
-  if constexpr (sizeof(T) == 2) {
-    Status status;
-    if (convolve_stem<T>(call, a, &status)) return status;
-  }
-  // X3D has 54 and 108 channels.
-  return convolve_rows<gemm::Features<true, false, true>, gemm::Features<false, false, false>, T>(call, a);
-}
-
 Status run(const Call& call) {
-  return for_float(call.in[0].dtype, [&](auto zero) { return conv3d<decltype(zero)>(call); });
+  const Conv3dArgs a(call);
+  if (a.is_depthwise(call.in[0].shape[4])) return depthwise_conv3d(call, a);
+  Status status;
+  if (stem_conv3d(call, a, &status)) return status;
+  // X3D has 54 and 108 channels.
+  return for_float(call.in[0].dtype, [&](auto zero) {
+    return convolve_rows<gemm::Features<true, false, true>, gemm::Features<false, false, false>, decltype(zero)>(call,
+                                                                                                                 a);
+  });
 }
 
 VIDEOCLIP_CUDA_KERNEL("conv3d", run, no_workspace);

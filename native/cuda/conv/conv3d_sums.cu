@@ -2,10 +2,10 @@
 //
 // sums [N, parts, Cout] is f32. Tiles begin where a clip begins, and the rows of a tile are added in an order that
 // follows from the tile, which follows from the layer. The sums of a clip are therefore the same in every batch.
-// Depthwise convolutions are in depthwise_sums.h. In addition to the traffic of conv3d, 4 bytes are written per 64
-// outputs or 8 lines; a separate pass would read all outputs again.
+// Depthwise convolutions are in depthwise_sums.h (conv3d_sums.depthwise.cu compiles them). In addition to the traffic
+// of conv3d, 4 bytes are written per 64 outputs or 8 lines; a separate pass would read all outputs again.
+#include "cuda/conv/conv3d_parts.h"
 #include "cuda/conv/conv_gemm.h"
-#include "cuda/conv/depthwise_sums.h"
 #include "ops/conv/conv3d_sums.h"
 
 namespace videoclip {
@@ -16,11 +16,8 @@ static_assert(gemm::kPartRows == kSumPositions, "the parts of the contract");
 
 Status run(const Call& call) {
   const Conv3dArgs a(call);
+  if (a.is_depthwise(call.in[0].shape[4])) return depthwise_conv3d_sums(call, a);
   return for_float(call.in[0].dtype, [&](auto zero) {
-    if (a.is_depthwise(call.in[0].shape[4])) {
-      if (!along_lines(a)) return Status{"conv3d_sums: a depthwise window without a height"};
-      return depthwise_sums<decltype(zero)>(call, a);
-    }
     return convolve_rows<gemm::Features<true, false, false, true>, gemm::Features<false, false, false, true>,
                          decltype(zero)>(call, a);
   });
