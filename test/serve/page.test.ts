@@ -61,7 +61,7 @@ test("a request has the sentence and all examples, and nothing is asked without 
   );
 });
 
-test("examples are told from sentences as the server does", () => {
+test("examples and sentences are the same for the page and the server", () => {
   assert.equal(exampleOf(`${ID}@4.5`), { kind: "moment", id: ID, time: 4.5 });
   assert.equal(exampleOf(`picture:${ID}`), { kind: "picture", id: ID, time: 0 });
   const texts = [`${ID}@4.5`, `picture:${ID}`, `${ID}@`, `${ID}@1e3`, "picture:x", "a ring", `${ID}@1 `];
