@@ -25,6 +25,9 @@ function* piecesOf(path: string): Generator<Uint8Array> {
   }
 }
 
+/** Copies a file of any size; the copy is complete and durable, or not there. @throws VideoClipError `ERR_WRITE` */
+export const copyDurably = (from: string, to: string): void => writeDurably(to, piecesOf(from));
+
 /** Gives a file a second name, or copies it to another disk; what has that name is removed before. */
 export function linkOrCopy(from: string, to: string): void {
   writing(to, () => {
@@ -54,7 +57,7 @@ export function linkDurably(from: string, to: string): void {
     });
   } catch (error) {
     if (!takesNoLink(error)) throw error;
-    return writeDurably(to, piecesOf(from));
+    return copyDurably(from, to);
   }
   try {
     moveDurably(temporary, to);

@@ -43,17 +43,18 @@ async function runTrain(flags: Flags): Promise<void> {
     process.stdout.write(`${JSON.stringify(await describeRecipe(file, { set, resume }), null, 2)}\n`);
     return;
   }
+  const report = new TrainingReport(flags);
   await onInterrupt(
-    (signal) => trainAndReport(file, flags, { set, resume, signal }),
+    (signal) => trainAndReport(file, report, { set, resume, signal }),
     (error, signal) => {
       if (error !== signal.reason) throw error; // another error, such as a checkpoint that could not be written
-      if (!flags.quiet) process.stderr.write("interrupted: a checkpoint is written; --resume goes on\n");
+      const written = report.begun ? "a checkpoint is written; --resume goes on" : "no step was done";
+      if (!flags.quiet) process.stderr.write(`interrupted: ${written}\n`);
     },
   );
 }
 
-async function trainAndReport(file: string, flags: Flags, options: RunRecipeOptions): Promise<void> {
-  const report = new TrainingReport(flags);
+async function trainAndReport(file: string, report: TrainingReport, options: RunRecipeOptions): Promise<void> {
   const listeners: RunRecipeOptions = {
     onStart: (plan, files) => report.start(plan, files),
     onProgress: (progress) => report.prepare(progress),

@@ -8,6 +8,9 @@ const [PAUSE, LATER_PAUSE, LATER] = [10_000, 60_000, 600_000];
 /** Milliseconds over which a bar on a terminal takes the mean of the loss. */
 const WINDOW = 10_000;
 
+/** Columns that the text beside a bar takes about. */
+const TEXT_COLUMNS = 96;
+
 /** What a bar and a line say of a step. */
 interface Facts {
   epoch: string;
@@ -81,6 +84,11 @@ export class TrainingReport {
     this.#since = { losses: 0, finite: 0, steps: 0, seconds: 0 };
   }
 
+  /** Whether steps were done, so that there is a checkpoint. */
+  get begun(): boolean {
+    return this.#step > 0;
+  }
+
   /** Removes the bar. */
   stop(): void {
     this.#bar?.stop();
@@ -119,8 +127,14 @@ export class TrainingReport {
   #draw(step: number, facts: Facts): void {
     if (!this.#bar) {
       const format =
-        "{bar} {value}/{total} steps, epoch {epoch}, {elapsed}, ETA {left}, loss {loss}, learning rate {rate}, {speed} samples/s";
-      this.#bar = new SingleBar({ format, stream: process.stderr, hideCursor: true, barsize: 20 });
+        "{bar} {value}/{total} steps, epoch {epoch}, {elapsed}, ETA {left}, loss {loss}, rate {rate}, {speed} samples/s";
+      const room = (process.stderr.columns || 80) - TEXT_COLUMNS;
+      this.#bar = new SingleBar({
+        format,
+        stream: process.stderr,
+        hideCursor: true,
+        barsize: Math.max(4, Math.min(30, room)),
+      });
       this.#bar.start(this.#plan!.steps, step, facts);
     }
     this.#bar.update(step, facts);

@@ -76,7 +76,7 @@ test("a bar on a terminal has the same facts, and lines stay above it", () => {
     report.step(event(2, { evaluation: { "R@1": 0.5 } }));
     report.stop();
   }, true);
-  assert.match(text, /1\/6 steps, epoch 0\.33\/2, 0 s, ETA 0 s, loss 1, learning rate 0\.01, 8\.0 samples\/s/);
+  assert.match(text, /1\/6 steps, epoch 0\.33\/2, 0 s, ETA 0 s, loss 1, rate 0\.01, 8\.0 samples\/s/);
   assert.match(text, /\r\x1b\[2K2\/6: epoch 0\.67\/2, .* loss 1\.5, .* R@1 0\.5\n/); // eslint-disable-line no-control-regex
   assert.not.match(text, /^1\/6: /m);
 });

@@ -147,6 +147,10 @@ test("the weights of the video encoder are in the model's folder", async () => {
   await first.save(dir);
   const again = await VideoClip.load(dir, cpu);
   assert.equal((await again.encodeVideo(short)).rows, rows);
+  // saved again, the video encoder keeps its bytes: features are known by their hash
+  await again.save(join(folder, "again"));
+  const bytesIn = (name: string) => readFileSync(join(folder, name, "video_model.safetensors"));
+  assert.ok(bytesIn("again").equals(bytesIn("whole")));
   first.dispose();
   again.dispose();
 });

@@ -85,9 +85,20 @@ test("a run is trained, resumed and plotted, and its model loads", async () => {
     [1, 2, 3, 4, 5, 6],
   );
   assert.ok(events[2].evaluation["R@1"] >= 0 && events[2].evaluation.queries === 12);
-  assert.is(run().status, 1, "a folder with a run is refused");
-  const more = run("--resume", "--set", "steps=8", "--quiet");
+  assert.match(first.stderr, /^1\/6: epoch 0\.67\/4, .* ETA .* loss .* samples\/s$/m);
+  assert.match(first.stderr, /^3\/6: .*; validation: loss .*, R@1 .* \(best\)$/m);
+  const refused = run();
+  assert.is(refused.status, 1, "a folder with a run is refused");
+  assert.match(refused.stderr, "--resume on the command line");
+  assert.match(run("--resume").stderr, /^the run is finished: 6 of 6 steps are done/m);
+  const more = run("--resume", "--set", "steps=8", "--set", "schedule.warmup=9");
   assert.is(more.status, 0, more.stderr);
+  assert.match(more.stderr, /^warning: schedule.warmup is 9, and the run has 8 steps/m);
+  assert.match(
+    more.stderr,
+    /^warning: changed since the run .*: schedule.warmup from nothing to 9; steps from 6 to 8$/m,
+  );
+  assert.match(more.stderr, /^resumed: 6 of 8 steps are done/m);
   assert.is(readMetrics(join(folder, "run", "metrics.jsonl")).length, 8);
   const drawn = videoclip("plot", join(folder, "run"));
   assert.is(drawn.status, 0, drawn.stderr);
@@ -127,6 +138,8 @@ test("BERT is pre-trained from a text file to a model that loads", async () => {
   const model = await TextModel.load(join(folder, "bert", "model"), { device: "cpu", threads: 1 });
   assert.ok([...model.heads].includes("mlm") && [...model.heads].includes("nsp"));
   model.dispose();
+  const checkpoint = join(folder, "bert", "checkpoints", "step-00000003");
+  (await TextModel.load(checkpoint, { device: "cpu", threads: 1 })).dispose();
 });
 
 test.run();

@@ -64,6 +64,13 @@ test("errors for wrong values have the key, the expected and the received value"
   refused({ ...config, out: undefined }, /out: expected a string, received nothing$/);
   refused({ ...config, device: "gpu" }, /device: expected auto, cpu, cuda or cuda:N, received "gpu"$/);
   refused({ ...config, precision: "f64" }, /precision: expected auto, f32, tf32, bf16 or f16, received "f64"$/);
+  refused({ ...config, steps: Infinity }, /steps: expected a number, received Infinity$/);
+  refused({ ...config, patience: 0 }, /patience: expected a number above 0, received 0$/);
+  refused({ ...config, metric: "R@2" }, /metric: expected R@1, R@5, .* or loss, received "R@2"$/);
+  refused(
+    { ...config, optimizer: { kind: "adam", groups: [{ match: "(" }] } },
+    /optimizer\.groups\.0\.match: expected a regular expression, received "\("$/,
+  );
   refused([], /^config: the file: expected an object, received \[\]$/);
   refused(
     { ...config, optimizer: { kind: "sgd", groups: [{ match: 5 }] } },

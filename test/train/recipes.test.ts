@@ -77,17 +77,27 @@ const CHANGES: Record<string, Record<string, unknown>> = {
   crosstask: {},
 };
 
+/** Files of the fine-tunings. */
+const BESIDE: Record<string, string> = { coin: "classifier.safetensors", crosstask: "trained_videos.csv" };
+
 for (const [name, changes] of Object.entries(CHANGES)) {
   test(name, async () => {
     const plan = await train(name, changes);
     assert.ok(plan.steps > 0 && plan.examples > 0, JSON.stringify(plan));
-    const model = await VideoClip.load(at("runs", name.replace("videoclip_", ""), "model"), {
-      device: "cpu",
-      threads: 1,
-    });
+    const run = join("runs", name.replace("videoclip_", ""));
+    const model = await VideoClip.load(at(run, "model"), { device: "cpu", threads: 1 });
     assert.is(model.config.maxVideoLength, 32);
     assert.is(model.config.maxTextLength, 61);
     model.dispose();
+    // the checkpoint has every file of the model, those of the fine-tuning too
+    const [last] = readdirSync(at(run, "checkpoints"));
+    if (name in BESIDE) assert.ok(readdirSync(at(run, "model")).includes(BESIDE[name]));
+    const besides = ["optimizer.safetensors", "state.json"];
+    assert.equal(
+      readdirSync(at(run, "checkpoints", last)).filter((file) => !besides.includes(file)),
+      readdirSync(at(run, "model")),
+    );
+    (await VideoClip.load(at(run, "checkpoints", last), { device: "cpu", threads: 1 })).dispose();
   });
 }
 

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { InvalidArgumentError, WeightsError } from "../../base/errors.js";
+import { copyDurably } from "../../base/link_file.js";
 import { WordPieceTokenizer } from "../../text/wordpiece.js";
 import { convertWeights } from "../../weights/inspect.js";
 import { VIDEO_MODEL_FILE } from "../video/video_model_of.js";
@@ -50,9 +51,15 @@ function openTokenizer(path: string, config: VideoClipConfig): WordPieceTokenize
   );
 }
 
-/** Copies the video encoder's weights into a model's folder. */
+/**
+ * Copies the video encoder's weights into a model's folder. Those of another model's folder keep their bytes, and with them
+ * the hash by which features are known.
+ */
 export async function saveVideoModel(dir: string, weights: string | undefined): Promise<void> {
-  if (weights !== undefined) await convertWeights(weights, join(dir, VIDEO_MODEL_FILE));
+  if (weights === undefined) return;
+  const to = join(dir, VIDEO_MODEL_FILE);
+  if (basename(weights) === VIDEO_MODEL_FILE) copyDurably(weights, to);
+  else await convertWeights(weights, to);
 }
 
 /** Features of every video of a list: given directly, read from `.npy` files, or computed by the video encoder. */

@@ -66,7 +66,8 @@ const list = (names: readonly string[]): string =>
 /** A value in the syntax of the file, shortened. */
 function shown(value: unknown): string {
   if (value === undefined) return "nothing";
-  const text = JSON.stringify(value) ?? String(value);
+  // JSON has no infinity, which a number beyond the range of floats becomes
+  const text = typeof value === "number" ? String(value) : (JSON.stringify(value) ?? String(value));
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }
 

@@ -15,9 +15,21 @@ const share = z.number().min(0).lt(1);
 const whole = z.number().int().nonnegative();
 const nonNegative = z.number().nonnegative();
 
+function isRegularExpression(text: string): boolean {
+  try {
+    new RegExp(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 const groups = z.array(
   z.strictObject({
-    match: z.string().describe("A regular expression that is searched for in the parameter's key."),
+    match: z
+      .string()
+      .refine(isRegularExpression, "a regular expression")
+      .describe("A regular expression that is searched for in the parameter's key."),
     learningRateFactor: optional(nonNegative, "Factor of the schedule's learning rate.", 1),
     weightDecay: optional(nonNegative, "Weight decay in place of the optimizer's."),
     frozen: optional(z.boolean(), "The parameters are not trained.", false),

@@ -30,7 +30,7 @@ const ASIDE = ["$schema", "out"];
  */
 export function changedKeys(before: unknown, after: unknown): string[] {
   const [old, now] = [leaves(before), leaves(after)];
-  const keys = [...new Set([...old.keys(), ...now.keys()])].filter((key) => old.get(key) !== now.get(key));
+  const keys = [...new Set([...now.keys(), ...old.keys()])].filter((key) => old.get(key) !== now.get(key));
   return keys.map((key) => `${key} from ${old.get(key) ?? "nothing"} to ${now.get(key) ?? "nothing"}`);
 }
 
