@@ -46,7 +46,7 @@ export { exportFeatures, type ExportFeaturesOptions, type ExportSummary } from "
 export type { ExportedFile } from "./export/export_output.js";
 export type { FeatureType } from "./export/stored_video.js";
 export type { ExportFormatName } from "./export/formats.js";
-export { searchPage, type SearchPageOptions } from "./features/search_page.js";
+export { searchPage, type SearchPageOptions } from "./serve/search_page.js";
 export { serveIndexes } from "./serve/serve.js";
 export type { SearchServer, ServeOptions } from "./serve/serve_options.js";
 export type { SearchFit } from "./features/fit/fit.js";

@@ -1,10 +1,11 @@
+import { dirname } from "node:path";
 import { Command, Option } from "commander";
 import { writeDurably } from "../base/files.js";
 import { FeatureIndex } from "../features/feature_index.js";
 import { searchText } from "../features/search_text.js";
 import type { DecoderName } from "../video/types.js";
 import { clock } from "../video/html.js";
-import { searchPage } from "../features/search_page.js";
+import { searchPage } from "../serve/search_page.js";
 import { interruptible } from "./interrupt.js";
 import { positive, printable } from "./options.js";
 import { reportUnknownWords } from "./unknown.js";
@@ -58,7 +59,10 @@ async function run(query: string, flags: Flags, signal: AbortSignal): Promise<vo
     reportUnknownWords(result.unknown ?? []);
     if (fit?.message) process.stderr.write(`${fit.message}\n`);
     if (flags.html) {
-      writeDurably(flags.html, await searchPage(index, result, { decoder: flags.decoder, signal }));
+      writeDurably(
+        flags.html,
+        await searchPage(index, result, { decoder: flags.decoder, folder: dirname(flags.html), signal }),
+      );
       process.stderr.write(`The page is in ${flags.html}\n`);
     }
     hits.forEach(({ video: path, start, end, score }, i) => {

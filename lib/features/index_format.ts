@@ -23,6 +23,7 @@ export const HEADER_BYTES = 64;
 export const SPAN_BYTES = 24;
 export const VIDEO_BYTES = 24;
 export const MANIFEST = "index.json";
+export const LOCK = ".lock";
 export const ROW_DTYPES = { f16: 2, f32: 4 } as const;
 export type RowDType = keyof typeof ROW_DTYPES;
 /** Indices of the top-k kernel are i32. */

@@ -15,6 +15,7 @@ import {
   fileName,
   HEADER_BYTES,
   type IndexManifest,
+  LOCK,
   MANIFEST,
   manifestText,
   MAX_ROWS,
@@ -24,7 +25,6 @@ import {
 } from "./index_format.js";
 import { type FileLock, takeLock, takeLockNow, type TakeLockOptions } from "./lock.js";
 
-const LOCK = ".lock";
 const HOLDER = "another process";
 
 /** What an index is of. */

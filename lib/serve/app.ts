@@ -176,7 +176,7 @@ const CODES: Record<number, string> = {
 function describe({ indexes }: SearchService): IndexesAnswer {
   const spaces = [...new Set(indexes.map(({ current }) => spaceOf(current)))];
   return {
-    indexes: indexes.map(({ name, current, problem: trouble }) => ({
+    indexes: indexes.map(({ name, current, readAt, writing, problem: trouble }) => ({
       name,
       videos: current.manifest.videos,
       rows: current.size,
@@ -184,6 +184,8 @@ function describe({ indexes }: SearchService): IndexesAnswer {
       text: current.text !== null,
       model: `model ${spaces.indexOf(spaceOf(current)) + 1}`,
       updatedAt: current.manifest.updatedAt,
+      readAt: readAt.toISOString(),
+      writing,
       ...(trouble ? { problem: trouble } : {}),
     })),
   };

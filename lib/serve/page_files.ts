@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { assertNotBundled } from "../base/bundled.js";
+import { PICTURE_TYPES } from "./pictures.js";
 import { STYLE } from "./page_style.js";
 
 /** A file of the page, as it is sent. */
@@ -33,12 +34,17 @@ const PAGE = `<!doctype html>
 <input id="q" name="q" type="search" maxlength="1000" autocomplete="off" aria-keyshortcuts="/" autofocus>
 <button type="submit">Search</button>
 </div>
+<p class="picture"><label class="button">Search with a picture or clip<input id="picture" type="file" accept="${PICTURE_TYPES.join()}"></label>
+<span>or drop or paste one. With a sentence, both count.</span></p>
+<ul id="examples" aria-label="Examples of this search"></ul>
 <details id="filters">
 <summary>Filters</summary>
 <div class="fields">
 <label>Less like <input name="not" type="text" maxlength="1000" autocomplete="off"></label>
 <label>Path contains <input name="path" type="text" maxlength="1000" autocomplete="off"></label>
-<label>Score at least <input name="threshold" type="text" inputmode="decimal" maxlength="20" autocomplete="off" size="8"></label>
+<label class="number">Seconds at least <input name="min_seconds" type="text" inputmode="decimal" maxlength="20" autocomplete="off" size="8"></label>
+<label class="number">Seconds at most <input name="max_seconds" type="text" inputmode="decimal" maxlength="20" autocomplete="off" size="8"></label>
+<label class="number">Score at least <input name="threshold" type="text" inputmode="decimal" maxlength="20" autocomplete="off" size="8"></label>
 <label class="box"><input name="group" type="checkbox" value="video"> One result for each video</label>
 <div id="indexes"></div>
 </div>

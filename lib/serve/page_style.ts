@@ -27,10 +27,10 @@ button { cursor: pointer; } button[type=submit] { background: var(--accent); col
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 details { margin: .75rem 0; } summary { cursor: pointer; padding: .4rem 0; width: fit-content; }
 .fields { display: flex; flex-wrap: wrap; gap: .75rem 1.25rem; align-items: end; }
-.fields label { display: flex; flex-direction: column; gap: .2rem; flex: 1 1 12rem; }
+.fields label { display: flex; flex-direction: column; gap: .2rem; flex: 1 1 12rem; } .fields .number { flex: 0 1 9rem; }
 .fields .box, .fields fieldset label { display: inline-block; padding: .5rem 1.25rem .5rem 0; }
 fieldset { border: 1px solid var(--line); border-radius: 6px; } #indexes { flex-basis: 100%; } #indexes:empty { display: none; }
-.problem { color: var(--problem); } #status { min-height: 1.5rem; margin: .5rem 0; } #status:focus { outline: none; }
+.problem { color: var(--problem); } .nothing { border-left: 4px solid var(--problem); padding: .3rem .75rem; font-weight: 600; } #status { min-height: 1.5rem; margin: .5rem 0; } #status:focus { outline: none; }
 #results, .moments { list-style: none; padding: 0; margin: 0; }
 #results[aria-busy=true] { opacity: .5; }
 #results > li { display: flex; gap: 1rem; padding: 1rem 0; border-top: 1px solid var(--line); }
@@ -39,6 +39,18 @@ video { display: block; width: 100%; aspect-ratio: 16 / 9; background: #000; bor
 .moments li { display: flex; flex-wrap: wrap; align-items: center; gap: .3rem .9rem; margin: .35rem 0; }
 .moments .play { font-variant-numeric: tabular-nums; } .score { font-variant-numeric: tabular-nums; }
 a { color: var(--accent); } .like { padding: .6rem 0; }
+.picture { display: flex; flex-wrap: wrap; align-items: center; gap: .3rem .75rem; margin: .6rem 0; color: var(--quiet); font-size: .9rem; }
+.button { position: relative; display: inline-flex; align-items: center; min-height: 2.75rem; padding: .4rem .7rem; border: 1px solid var(--quiet);
+  border-radius: 6px; color: var(--text); cursor: pointer; font-size: 1rem; }
+.button input { position: absolute; inset: 0; width: 100%; height: 100%; opacity: 0; cursor: pointer; }
+.button:focus-within { outline: 3px solid var(--accent); outline-offset: 2px; }
+.dropping body { outline: 3px dashed var(--accent); outline-offset: -.5rem; }
+#examples { list-style: none; display: flex; flex-wrap: wrap; gap: .5rem; padding: 0; margin: .5rem 0; } #examples:empty { display: none; }
+#examples li { display: flex; align-items: center; gap: .6rem; padding: .2rem .6rem .2rem .2rem; border: 1px solid var(--line); border-radius: 6px; overflow-wrap: anywhere; }
+#examples li span:first-child { padding-left: .4rem; } #examples a { padding: .6rem .2rem; white-space: nowrap; }
+img { object-fit: contain; background: #000; border-radius: 4px; }
+.strip { flex-basis: 100%; min-width: 0; display: flex; gap: .4rem; } .strip img { flex: 0 1 8rem; min-width: 0; height: auto; aspect-ratio: 16 / 9; cursor: pointer; }
+.none { padding: .5rem .75rem; border: 1px dashed var(--quiet); border-radius: 4px; color: var(--quiet); font-size: .9rem; }
 .chart { margin: .5rem 0 0; } .chart svg { display: block; width: 100%; height: 64px; cursor: pointer; }
 .above { fill: var(--above); } .below { fill: var(--below); } .moment { fill: var(--moment); }
 .zero { stroke: var(--text); stroke-width: 1; vector-effect: non-scaling-stroke; }

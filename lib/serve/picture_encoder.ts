@@ -2,14 +2,11 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { FeatureIndex } from "../features/feature_index.js";
 import type { IndexTextEncoder } from "../features/index_text_encoder.js";
-import { type ClipReading, encodeClips } from "../models/encode_clips.js";
-import { VideoEncoder } from "../models/video/video_encoder.js";
 import { VIDEO_MODEL_FILE } from "../models/video/video_model_of.js";
 import type { VideoClip } from "../models/videoclip/videoclip.js";
-import { decodeVideo } from "../video/index.js";
+import { VideoFiles } from "../models/videoclip/videoclip_files.js";
 import { resolvePreset } from "../video/presets.js";
-import { readClips, type VideoEvent } from "../video/read_clips.js";
-import type { DecodeFunction, Preset } from "../video/types.js";
+import type { Preset } from "../video/types.js";
 import { RequestError } from "./request_error.js";
 
 /** Pixels of a picture, or of a frame, that is decoded. */
@@ -27,8 +24,8 @@ export interface EncodedPicture {
 
 interface Parts {
   model: VideoClip;
-  /** How the video encoder is opened. */
-  network: Parameters<typeof VideoEncoder.load>[0];
+  /** Its video encoder. */
+  files: VideoFiles;
   /** Features that a row of the index is made of. */
   window: number;
   /** What the index says of its features. */
@@ -39,8 +36,6 @@ const refuse = (reason: string) => new RequestError(422, `a picture cannot be se
 
 /** Encodes pictures and short clips into the space of the rows of an index, as its videos were. */
 export class PictureEncoder {
-  #encoder?: Promise<VideoEncoder> | undefined;
-
   private constructor(private readonly parts: Parts) {}
 
   /**
@@ -64,59 +59,38 @@ export class PictureEncoder {
     }
     const { model: name, output, preset, ...sampling } = videoModel;
     // the videos may have been extracted with another preset than that of the model
-    const own = made.preset === undefined ? resolvePreset(preset, sampling) : resolvePreset(made.preset as Preset);
-    const network = { model: name, output, preset: own, weights, device: model.device };
+    const own = made.preset === undefined ? resolvePreset(preset, sampling) : (made.preset as Preset);
+    // a clip that ends early stays at its last frame, so that a picture is not followed by black
+    const still = resolvePreset(own, { pad: "repeat" });
+    const files = new VideoFiles({ model: name, output, preset: still }, { weights, device: model.device });
     const window = Math.min(Number(index.settings.window ?? maxVideoLength) || 1, maxVideoLength);
-    return new PictureEncoder({ model, network, window, made });
+    return new PictureEncoder({ model, files, window, made });
   }
 
   /**
-   * Encodes the begin of a clip that fits into a row of the index, or a picture, which is shown for the time of a row.
+   * The row of the begin of a clip that fits into a row of the index, or of a picture, which is shown for the time of a row.
    * @throws VideoError; RequestError 422 for weights that are not those of the features; `signal.reason`
    */
-  async encode(path: string, signal: AbortSignal): Promise<EncodedPicture> {
-    const { model, window, network, made } = this.parts;
-    this.#encoder ??= VideoEncoder.load(network);
-    const encoder = await this.#encoder;
-    const note = noteOf(made.weights, encoder.weightsHash);
-    const rows: Float32Array[] = [];
-    const source = firstClips(path, encoder.preset, window);
-    for await (const event of encodeClips(source, encoder, { signal })) {
-      if (event.type === "failure") throw event.error;
-      if (event.type === "clip") rows.push(event.row);
-    }
-    const features = rows.length;
+  async rowOf(path: string, signal: AbortSignal): Promise<EncodedPicture> {
+    const { model, files, window, made } = this.parts;
+    const note = noteOf(made.weights, (await files.encoder()).weightsHash);
+    const read = await files.read(path, { max: window, longVideos: "truncate", maxPixels: MAX_PIXELS, signal });
+    const [features, width] = read.shape;
     if (features === 0) throw refuse("no frame of it can be decoded");
-    const data = new Float32Array((features === 1 ? window : features) * encoder.dim);
-    for (let i = 0; i < data.length / encoder.dim; i++) {
-      const row = rows[Math.min(i, features - 1)];
-      data.set(made.l2 === true ? unit(row) : row, i * encoder.dim);
+    const rows = features === 1 ? window : features;
+    const data = new Float32Array(rows * width);
+    for (let i = 0; i < rows; i++) {
+      const row = read.data.slice(Math.min(i, features - 1) * width).subarray(0, width);
+      data.set(made.l2 === true ? unit(row) : row, i * width);
     }
-    const { data: vector } = await model.encodeVideo([{ data, shape: [data.length / encoder.dim, encoder.dim] }], {
-      signal,
-    });
+    const { data: vector } = await model.encodeVideo([{ data, shape: [rows, width] }], { signal });
     return { vector, features, note };
   }
 
   dispose(): void {
-    this.#encoder?.then((encoder) => encoder.dispose()).catch(() => {});
-    this.#encoder = undefined;
+    this.parts.files.dispose();
   }
 }
-
-/** The first clips of a file, whose frames are decoded with a limit of their size. */
-const firstClips = (path: string, preset: Preset, count: number) =>
-  async function* (reading: ClipReading): AsyncGenerator<VideoEvent> {
-    let clips = 0;
-    for await (const event of readClips([path], { preset, ...reading }, decodeStandingStill)) {
-      if (event.type === "clip" && clips++ === count) return;
-      yield event;
-    }
-  };
-
-/** A clip that ends early stays at its last frame, so that a picture is not followed by black. */
-const decodeStandingStill: DecodeFunction = (path, options) =>
-  decodeVideo(path, { ...options, preset: resolvePreset(options.preset, { pad: "repeat" }), maxPixels: MAX_PIXELS });
 
 /** @throws RequestError 422 where features and video encoder cannot have the same weights */
 function noteOf(made: unknown, own: string): string | undefined {

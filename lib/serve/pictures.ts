@@ -153,7 +153,7 @@ async function* partsOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8A
 
 async function encode(encoder: PictureEncoder, space: string, path: string, signal: AbortSignal): Promise<Picture> {
   try {
-    const encoded = await encoder.encode(path, signal);
+    const encoded = await encoder.rowOf(path, signal);
     const jpeg = Uint8Array.from(await stillAt(path, 0, { width: 160, maxPixels: MAX_PIXELS, signal }));
     return { ...encoded, space, jpeg };
   } catch (error) {

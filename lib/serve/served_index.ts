@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { FeatureIndex } from "../features/feature_index.js";
-import { MANIFEST } from "../features/index_format.js";
+import { LOCK, MANIFEST } from "../features/index_format.js";
 import { namesById } from "./video_ids.js";
 
 /** Milliseconds between two looks at the files of an index. */
@@ -9,11 +9,15 @@ const LOOK_EVERY = 1000;
 /** Milliseconds until files that could not be opened are tried again. */
 const RETRY_AFTER = 30_000;
 
+/** Milliseconds after which a lock that is not renewed was left by a process that ended. */
+const LOCK_AGE = 20_000;
+
 /** An opened state of an index, and the number of requests that use it. */
 interface State {
   index: FeatureIndex;
   users: number;
   retired: boolean;
+  readAt: Date;
   names?: Map<string, string>;
 }
 
@@ -41,7 +45,7 @@ export class ServedIndex {
     stamp: string,
     private readonly options: ServedIndexOptions,
   ) {
-    this.#state = { index, users: 0, retired: false };
+    this.#state = { index, users: 0, retired: false, readAt: new Date() };
     this.#stamp = stamp;
   }
 
@@ -78,6 +82,17 @@ export class ServedIndex {
     return this.#state.index;
   }
 
+  /** When the files of the newest state were opened. */
+  get readAt(): Date {
+    return this.#state.readAt;
+  }
+
+  /** Whether a process writes to the index: it renews its lock every few seconds. */
+  get writing(): boolean {
+    const lock = statSync(join(this.folder, LOCK), { throwIfNoEntry: false });
+    return lock !== undefined && Date.now() - lock.mtimeMs < LOCK_AGE;
+  }
+
   /** Opens the index again if its files changed. An index that cannot be opened leaves the old state. */
   async refresh(now = Date.now()): Promise<void> {
     if (this.#reload) return this.#reload;
@@ -95,7 +110,7 @@ export class ServedIndex {
       index = await FeatureIndex.open(this.folder, { threads: this.options.threads });
       await this.options.onChange?.(index);
       const old = this.#state;
-      this.#state = { index, users: 0, retired: false };
+      this.#state = { index, users: 0, retired: false, readAt: new Date() };
       old.retired = true;
       closeUnused(old);
       this.problem = undefined;

@@ -15,6 +15,8 @@ export interface ReadClipsOptions {
   timeout?: number | undefined;
   /** Default `skip`. */
   onError?: OnError | undefined;
+  /** Pictures of more pixels are not decoded. Default: FFmpeg's limit. */
+  maxPixels?: number | undefined;
   signal?: AbortSignal | undefined;
   /** Maximum clips that wait for the reader. */
   waiting: number;
@@ -78,7 +80,7 @@ async function* each<T>(values: Iterable<T> | AsyncIterable<T>): AsyncGenerator<
 /** Pushes the events of one video. */
 async function readVideo(
   path: string,
-  { preset, decoder, memory, timeout, onError }: ReadClipsOptions,
+  { preset, decoder, memory, timeout, onError, maxPixels }: ReadClipsOptions,
   signal: AbortSignal,
   queue: Channel<VideoEvent>,
   decode: DecodeFunction,
@@ -89,7 +91,7 @@ async function readVideo(
   const watched = <T>(promise: Promise<T>) => inTime(promise, path, timeout, limit);
   let info: VideoInfo | undefined;
   try {
-    const video = await watched(decode(path, { preset, decoder, memory, onError, signal: both }));
+    const video = await watched(decode(path, { preset, decoder, memory, onError, maxPixels, signal: both }));
     try {
       await queue.push({ type: "open", path, info: video.info });
       const clips = video[Symbol.asyncIterator]();

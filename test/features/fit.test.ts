@@ -10,7 +10,7 @@ import { fitOf, writeFit } from "#lib/features/fit/index_fit.js";
 import { measureFit } from "#lib/features/fit/measure_fit.js";
 import { levelFor, modelSearch } from "#lib/features/fit/model_search.js";
 import { unrelatedSentences } from "#lib/features/fit/unrelated_sentences.js";
-import { searchPage } from "#lib/features/search_page.js";
+import { searchPage } from "#lib/serve/search_page.js";
 import { searchText } from "#lib/features/search_text.js";
 import { CRESCENT, served, STAR, writeIndex } from "../serve/served_example.js";
 import { SHAPES_MODEL } from "../../shapes/model.js";

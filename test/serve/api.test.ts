@@ -1,5 +1,5 @@
 // The API of `videoclip serve` finds the moments that an index has, merged, grouped and page by page.
-import { writeFileSync } from "node:fs";
+import { rmSync, utimesSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -272,10 +272,24 @@ test("an index that changes is opened again; one that breaks is served as it was
     };
     const id = (await growing.search({ q: CRESCENT })).moments[0].video;
     assert.is(await videos(), 1);
+    const [first] = (await growing.json("/api/indexes")).indexes;
+    assert.ok(Math.abs(Date.now() - Date.parse(first.readAt)) < 60_000, "readAt is the time of the opening");
+    assert.is(first.writing, false);
+    const lock = join(folder, ".lock");
+    writeFileSync(lock, "{}");
+    assert.is((await growing.json("/api/indexes")).indexes[0].writing, true);
+    utimesSync(lock, new Date(), new Date(Date.now() - 60_000));
+    assert.is(
+      (await growing.json("/api/indexes")).indexes[0].writing,
+      false,
+      "a lock that nobody renews counts as none",
+    );
+    rmSync(lock);
     const index = await FeatureIndex.open(folder);
     await index.append([{ video: "y.mp4", rows: (await index.rowsOf("x.mp4")).rows, spans: [[0, 4]] }]);
     index.dispose();
     await until(async () => (await videos()) === 2);
+    assert.ok((await growing.json("/api/indexes")).indexes[0].readAt > first.readAt);
     const { moments } = await growing.search({ q: CRESCENT });
     assert.equal(moments.map(({ path }: Moment) => path), ["x.mp4", "y.mp4"]); // prettier-ignore
     assert.is(moments[0].video, id, "ids stay the same");

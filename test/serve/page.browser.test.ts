@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { stillAt } from "#lib/video/stills/still.js";
 import { makeVideo } from "../../scripts/make_samples.mjs";
 import { BrowserPage, CHROMIUM, NO_CHROMIUM } from "../support/chromium.js";
 import { temporaryFolder } from "../support/temporary_folder.js";
@@ -28,11 +29,13 @@ test.before(async () => {
   for (const [i, name] of ["a.webm", "b.webm", EVIL].entries())
     await makeVideo(join(videos, name), { ...webm, seed: i });
   writeFileSync(join(videos, "broken.mp4"), "no video");
+  await makeVideo(join(videos, "old.avi"), { codec: "mpeg2video", width: 160, height: 120, seconds: 4, options: {} });
   await writeIndex(join(root, "index"), {
     [join(videos, "a.webm")]: [[CRESCENT, 0, 4], [STAR, 3, 7], [SQUARE, 8, 12]], // prettier-ignore
     [join(videos, "b.webm")]: [[SQUARE, 0, 4], [CRESCENT, 4, 8], [STAR, 8, 12]], // prettier-ignore
     [join(videos, EVIL)]: [[SQUARE, 0, 4], [SQUARE, 6, 10]], // prettier-ignore
     [join(videos, "broken.mp4")]: [[CRESCENT, 0, 4]],
+    [join(videos, "old.avi")]: [[STAR, 0, 4]],
   });
   await writeIndex(join(root, "more", "index"), { "elsewhere.mp4": [[STAR, 0, 4]] });
   server = await served([join(root, "index"), join(root, "more", "index")], { videos: [videos] });
@@ -54,8 +57,8 @@ const inBrowser = (name: string, work: () => Promise<void>) =>
     assert.equal([...hosts], [new URL(server.url).origin], "requests go to the server only");
   });
 
-/** Errors of the console, without the file of elsewhere.mp4, which is not there. */
-const errors = () => page.errors.filter((text) => !(text.includes("/videos/") && text.includes("404")));
+/** Errors of the console, without those of files that are not there or broken. */
+const errors = () => page.errors.filter((text) => !/\/(videos|api\/stills)\//.test(text) || !/404|422/.test(text));
 
 async function picture(name: string): Promise<void> {
   const png = await page.screenshot();
@@ -136,6 +139,10 @@ inBrowser("filters, groups, indexes and examples", async () => {
   await page.until(`${results} === 1 && ${firstName} === 'elsewhere.mp4'`);
   await page.evaluate("document.querySelectorAll('#indexes input')[1].click()");
   await search({ q: "a red xylophone" });
+  await page.until(
+    "/^Nothing .* does not know .xylophone.*nearest moments/.test(document.querySelector('#status .nothing')?.textContent)",
+  );
+  await search({ q: `${STAR} xylophone` });
   await page.until("document.querySelector('#status').textContent.includes('does not know “xylophone”')");
   await search({ q: STAR, path: ".webm" });
   await page.until(`${firstName} !== 'elsewhere.mp4'`);
@@ -200,7 +207,7 @@ inBrowser("names are shown as text, and a video that cannot be played says so", 
       `[...document.querySelectorAll('#results h2')].some((h) => h.textContent === ${JSON.stringify(EVIL)})`,
     ),
   );
-  assert.is(await page.evaluate("document.querySelectorAll('#results img, main script').length"), 0);
+  assert.is(await page.evaluate("document.querySelectorAll('#results img[src=x], main script').length"), 0);
   assert.equal(errors(), []);
   await page.go(`${server.url}?q=${encodeURIComponent(CRESCENT)}&path=broken`);
   await page.until("document.querySelector('#results .player .problem:not([hidden])')");
@@ -234,12 +241,15 @@ inBrowser("at a width of 390 pixels nothing is cut off, in light and in dark", a
 
 inBrowser("the accessibility checker axe finds nothing, in light and in dark, wide and narrow", async () => {
   const axe = readFileSync("node_modules/axe-core/axe.min.js", "utf8");
+  await page.go(`${server.url}?q=${encodeURIComponent(STAR)}`);
+  await page.until(`${results} > 2 && ${idle}`);
   for (const width of [1280, 390]) {
     await page.send("Emulation.setDeviceMetricsOverride", { width, height: 844, deviceScaleFactor: 1, mobile: false });
     for (const value of ["light", "dark"]) {
       await page.send("Emulation.setEmulatedMedia", { features: [{ name: "prefers-color-scheme", value }] });
-      await page.go(`${server.url}?q=${encodeURIComponent(STAR)}`);
-      await page.until(`${results} > 2 && ${idle}`);
+      const like = await page.evaluate("new URL(document.querySelector('.like').href).search.slice(1)");
+      await page.go(`${server.url}?q=${encodeURIComponent(STAR)}&${like}&not=${encodeURIComponent(SQUARE)}`);
+      await page.until(`${results} > 2 && ${idle} && document.querySelector('#examples li')`);
       await page.evaluate(`${axe}; undefined`);
       const found = await page.evaluate(
         "axe.run().then(({ violations, passes }) => ({ passes: passes.length, violations: violations.map(({ id, impact, nodes }) => `${impact} ${id}: ${nodes[0].html}`) }))",
@@ -249,6 +259,91 @@ inBrowser("the accessibility checker axe finds nothing, in light and in dark, wi
     }
   }
   await page.send("Emulation.clearDeviceMetricsOverride");
+});
+
+inBrowser("every moment has stills, and a video that the browser cannot play says so beside them", async () => {
+  await page.go(`${server.url}?q=${encodeURIComponent(STAR)}&path=.webm`);
+  await page.until(`${results} > 2 && ${idle}`);
+  await page.until(
+    "[...document.querySelectorAll('#results > li:first-child .strip img')].every((i) => i.naturalWidth === 320)",
+  );
+  const alts = await page.evaluate(
+    "[...document.querySelectorAll('#results > li:first-child .strip img')].map((i) => i.alt)",
+  );
+  assert.is(alts.length, 3);
+  for (const alt of alts) assert.match(alt, /^[ab]\.webm at 0:\d\d\.\d$/);
+  assert.equal(errors(), []);
+  await page.go(`${server.url}?q=${encodeURIComponent(STAR)}&path=old.avi`);
+  await page.until(
+    "document.querySelector('#results .player .problem')?.textContent.startsWith('This browser does not know the format')",
+  );
+  await page.until("[...document.querySelectorAll('#results .strip img')].every((i) => i.naturalWidth === 320)");
+  await picture("no-codec");
+  await page.go(`${server.url}?q=${encodeURIComponent(STAR)}&index=index-2`);
+  await page.until("document.querySelector('#results .none')?.textContent === 'No pictures of this moment'");
+  await page.until(
+    "document.querySelector('#results .player .problem')?.textContent.includes('not where the index says')",
+  );
+});
+
+inBrowser("a search is combined of a sentence and moments, each of which can be taken out", async () => {
+  await page.go(`${server.url}?q=${encodeURIComponent(STAR)}&index=index`);
+  await page.until(`${results} > 2 && ${idle}`);
+  const click = (text: string) =>
+    page.evaluate(`[...document.querySelectorAll('a')].find((a) => a.textContent === '${text}').click()`);
+  const shown = "[...document.querySelectorAll('#examples li span')].map((s) => s.textContent)";
+  await click("also like this");
+  await page.until(`${shown}.length === 1 && ${idle}`);
+  await click("less like this");
+  await page.until(`${shown}.length === 2 && ${idle}`);
+  assert.match(await page.evaluate(`${shown}.join()`), /^like [ab]\.webm at 0:\d\d\.\d,less like .+ at 0:\d\d\.\d$/);
+  assert.is(await page.evaluate("document.querySelector('#q').value"), STAR);
+  const query = new URL(await page.evaluate("location.href")).searchParams;
+  assert.is(query.getAll("like").length + query.getAll("not").length, 2);
+  await search({ min_seconds: "30" });
+  await page.until("document.querySelector('#status').textContent.startsWith('Nothing was found')");
+  await search({ min_seconds: "" });
+  await page.until(`${results} > 1`);
+  await picture("combined");
+  await click("take out");
+  await page.until(`${shown}.length === 1 && ${idle}`);
+  assert.match(await page.evaluate(`${shown}.join()`), /^less like/);
+  assert.equal(errors(), []);
+});
+
+inBrowser("a picture is chosen or dropped, and what is no picture is refused in a sentence", async () => {
+  await page.go(`${server.url}?index=index`);
+  await page.until("document.querySelector('#facts').textContent.includes('read at')");
+  const { root: body } = await page.send("DOM.getDocument");
+  const { nodeId } = await page.send("DOM.querySelector", { nodeId: body.nodeId, selector: "#picture" });
+  const choose = (file: string) => page.send("DOM.setFileInputFiles", { nodeId, files: [file] });
+  writeFileSync(join(root, "still.jpg"), await stillAt(join(root, "videos", "a.webm"), 5, { width: 160 }));
+  await choose(join(root, "still.jpg"));
+  await page.until(`location.search.includes('picture%3A') && ${results} > 2 && ${idle}`);
+  await page.until("document.querySelector('#examples img').naturalWidth === 160");
+  assert.match(
+    await page.evaluate("document.querySelector('#status').textContent"),
+    /index does not say which video encoder/,
+  );
+  assert.equal(errors(), []);
+  await picture("picture");
+  const address = await page.evaluate("location.href");
+  await page.go(address);
+  await page.until(`${results} > 2`);
+  await page.evaluate(`{
+    const files = new DataTransfer();
+    files.items.add(new File(["<svg/>"], "a.svg", { type: "image/svg+xml" }));
+    document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: files, bubbles: true, cancelable: true }));
+  }`);
+  await page.until(
+    "document.querySelector('#status .problem')?.textContent.startsWith('a.svg: the type of a picture must be one of')",
+  );
+  assert.is(await page.evaluate("location.href"), address, "the answer stays");
+  await page.go(`${server.url}?like=picture:${"A".repeat(22)}`);
+  await page.until(
+    "document.querySelector('#status').textContent.includes('this picture is not known any more: send it again')",
+  );
+  await page.until("document.querySelector('#examples a')?.textContent === 'take out'");
 });
 
 inBrowser("for screen readers every control has a name, and the result is announced", async () => {

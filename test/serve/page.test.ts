@@ -2,21 +2,37 @@
 import { gzipSync } from "node:zlib";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { partOf } from "#lib/serve/parameters.js";
 import { pageFile, pagePaths } from "#lib/serve/page_files.js";
 import { placeOf, scaleOf } from "#lib/serve/page/scale.js";
-import { addressOf, type PageState, readState, requestOf } from "#lib/serve/page/state.js";
+import { addressOf, exampleOf, type PageState, readState, requestOf } from "#lib/serve/page/state.js";
 import { clock, fileName } from "#lib/serve/page/text.js";
 import { clock as libraryClock } from "#lib/video/html.js";
 
 const test = suite("serve: the page");
-const empty: PageState = { q: "", not: "", like: "", path: "", threshold: "", index: [], group: false, page: 0 };
+const empty: PageState = {
+  q: "",
+  not: "",
+  like: [],
+  unlike: [],
+  path: "",
+  threshold: "",
+  minSeconds: "",
+  maxSeconds: "",
+  index: [],
+  group: false,
+  page: 0,
+};
+const ID = "A".repeat(22);
 
 test("an address and what it shows are the same", () => {
   const states: PageState[] = [
     empty,
     { ...empty, q: "a red & <blue> star?", not: "ring", path: "a/b", threshold: "-1.5", page: 3 },
     { ...empty, q: "x", index: ["one", "two"], group: true },
-    { ...empty, like: `${"A".repeat(22)}@4.5`, path: "b" },
+    { ...empty, like: [`${ID}@4.5`], path: "b", minSeconds: "2", maxSeconds: "60.5" },
+    { ...empty, q: "x", like: [`${ID}@4.5`, `picture:${ID}`], not: "ring", unlike: [`${ID}@1`, "a second sentence"] },
+    { ...empty, q: "x", unlike: [`picture:${ID}`] },
   ];
   for (const state of states) {
     const address = addressOf(state);
@@ -26,11 +42,30 @@ test("an address and what it shows are the same", () => {
   for (const page of ["0", "-1", "1.5", "x", "1e9"]) assert.is(readState(`?page=${page}`).page, 0);
 });
 
-test("an example takes the place of a sentence in the request, and nothing is asked without both", () => {
+test("a request has the sentence and all examples, and nothing is asked without what is wanted", () => {
   assert.is(requestOf(empty), undefined);
-  const query = new URL(requestOf({ ...empty, q: "star", not: "ring", like: "x@1", page: 2 })!, "http://localhost")
-    .searchParams;
-  assert.equal(Object.fromEntries(query), { like: "x@1", timeline: "true", limit: "12", offset: "24" });
+  assert.is(requestOf({ ...empty, not: "ring", unlike: [`${ID}@1`] }), undefined);
+  const state = { ...empty, q: "star", not: "ring", like: [`${ID}@1`], unlike: [`picture:${ID}`], page: 2 };
+  const { searchParams } = new URL(requestOf(state)!, "http://localhost");
+  assert.equal(
+    [...searchParams],
+    [
+      ["q", "star"],
+      ["not", "ring"],
+      ["like", `${ID}@1`],
+      ["not", `picture:${ID}`],
+      ["timeline", "true"],
+      ["limit", "12"],
+      ["offset", "24"],
+    ],
+  );
+});
+
+test("examples and sentences are the same for the page and the server", () => {
+  assert.equal(exampleOf(`${ID}@4.5`), { kind: "moment", id: ID, time: 4.5 });
+  assert.equal(exampleOf(`picture:${ID}`), { kind: "picture", id: ID, time: 0 });
+  const texts = [`${ID}@4.5`, `picture:${ID}`, `${ID}@`, `${ID}@1e3`, "picture:x", "a ring", `${ID}@1 `];
+  for (const text of texts) assert.is(exampleOf(text)?.kind ?? "text", partOf(text).kind, text);
 });
 
 test("the scale has zero in it", () => {

@@ -252,12 +252,16 @@ test("10,000 random requests: none fails, none finds the secret", async () => {
         pick(["..", "%2e%2e%2f", "%00", "%", "__proto__", "-1", "1e309", "NaN", "null", "[]", "{}", "%F0%9F%98%80"]),
     ])();
   };
-  const names = "q not like index path threshold group merge timeline limit offset token x".split(" ");
+  const names =
+    "q not like index path min_seconds max_seconds threshold group merge timeline limit offset token x".split(" ");
   const values: Record<string, () => string> = {
     q: () =>
       encodeURIComponent(pick([STAR, CRESCENT, SQUARE, "", "zeppelin", "a ".repeat(int(600)), "\u{1f600} ʼn \u202e"])),
-    not: () => encodeURIComponent(pick([STAR, CRESCENT])),
-    like: () => `${pick([video, junk()])}@${pick(["0", "4.5", "999999999", "-1", junk()])}`,
+    not: () => encodeURIComponent(pick([STAR, CRESCENT, `${video}@4`])),
+    like: () =>
+      pick([`${pick([video, junk()])}@${pick(["0", "4.5", "999999999", "-1", junk()])}`, `picture:${junk()}`]),
+    min_seconds: () => pick(["0", "5", "1e9", junk()]),
+    max_seconds: () => pick(["8", "0.5", junk()]),
     index: () => pick(["index", junk()]),
     threshold: () => pick(["0", "-3.5", "1e5", "9".repeat(20), "1e-99", junk()]),
     group: () => pick(["video", junk()]),
@@ -277,6 +281,8 @@ test("10,000 random requests: none fails, none finds the secret", async () => {
       () => `/videos/${video}`,
       () => `/videos/${pick([video, junk(), `${junk()}/${junk()}`])}`,
       () => `/page/${junk()}`,
+      () => `/api/stills/${pick([video, junk()])}?t=${pick(["0", "1.5", junk()])}`,
+      () => `/api/pictures${pick(["", `/${junk()}`, `?index=${junk()}`])}`,
       () => `/${junk()}?${query().join("&")}`,
       () => pick(["/", "/health", "/metrics", "/api/indexes", "/openapi.json"]),
     ])();
@@ -303,7 +309,7 @@ test("10,000 random requests: none fails, none finds the secret", async () => {
     statuses.set(status, (statuses.get(status) ?? 0) + 1);
   };
   for (let done = 0; done < 10_000; done += 20) await Promise.all(Array.from({ length: 20 }, one));
-  for (const expected of [200, 206, 400, 403, 404, 405]) assert.ok(statuses.get(expected), `no ${expected}`);
+  for (const expected of [200, 206, 400, 403, 404, 405, 415, 422]) assert.ok(statuses.get(expected), `no ${expected}`);
   assert.equal(server.log.filter(({ event }) => event === "error"), []); // prettier-ignore
   assert.equal(await server.json("/health"), { status: "ok" });
 });

@@ -2,7 +2,7 @@ import { InvalidArgumentError } from "../../base/errors.js";
 import { decodeVideo } from "../../video/index.js";
 import { resolvePreset } from "../../video/presets.js";
 import { readClips, type VideoEvent } from "../../video/read_clips.js";
-import type { DecodeFunction, DecoderName } from "../../video/types.js";
+import type { DecodeFunction, DecoderName, Preset } from "../../video/types.js";
 import { encodeClips } from "../encode_clips.js";
 import { type LoadVideoEncoderOptions, VideoEncoder } from "../video/video_encoder.js";
 import type { VideoModelConfig } from "./videoclip_config.js";
@@ -23,6 +23,8 @@ export interface ReadVideoOptions {
   decoder?: DecoderName | undefined;
   /** Seconds without a frame after which the video fails. Default: no limit. */
   timeout?: number | undefined;
+  /** Pictures of more pixels are not decoded. Default: FFmpeg's limit. */
+  maxPixels?: number | undefined;
   signal?: AbortSignal | undefined;
   /** Called for each feature. */
   onFeature?: (() => void) | undefined;
@@ -33,7 +35,8 @@ export class VideoFiles {
   #encoder?: Promise<VideoEncoder> | undefined;
 
   constructor(
-    readonly config: VideoModelConfig | null,
+    /** The preset may also be a whole one. */
+    readonly config: (Omit<VideoModelConfig, "preset"> & { preset: string | Preset }) | null,
     readonly options: VideoFilesOptions,
   ) {}
 
@@ -56,12 +59,12 @@ export class VideoFiles {
    * @throws VideoError; InvalidArgumentError for a video that is too long, under policy `error`
    */
   async read(path: string, options: ReadVideoOptions, decode: DecodeFunction = decodeVideo): Promise<VideoFeatures> {
-    const { decoder, timeout, signal, onFeature } = options;
+    const { decoder, timeout, maxPixels, signal, onFeature } = options;
     const encoder = await this.encoder();
     const { preset } = encoder;
     const rows: Float32Array[] = [];
     const events = encodeClips(
-      (reading) => upTo(readClips([path], { preset, decoder, timeout, ...reading }, decode), options),
+      (reading) => upTo(readClips([path], { preset, decoder, timeout, maxPixels, ...reading }, decode), options),
       encoder,
       { signal },
     );

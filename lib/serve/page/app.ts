@@ -2,47 +2,42 @@
 /// <reference lib="dom.iterable" />
 import type { IndexesAnswer, SearchAnswer } from "../answers.js";
 import { byId, html } from "./dom.js";
+import { chips } from "./chips.js";
+import { getJson } from "./http.js";
+import { onPicture, sendPicture } from "./pictures.js";
 import { resultItems } from "./results.js";
-import { addressOf, PAGE, type PageState, readState, requestOf } from "./state.js";
+import { addressOf, PAGE, type PageState, readState, requestOf, TEXTS } from "./state.js";
+import { clockTime } from "./text.js";
 
 const form = byId<HTMLFormElement>("search");
 const status = byId("status");
 const results = byId("results");
+const examples = byId("examples");
 const [previous, next] = [byId<HTMLButtonElement>("previous"), byId<HTMLButtonElement>("next")];
 const field = (name: string) => form.elements.namedItem(name) as HTMLInputElement;
 
 let state = readState(location.search);
 let running: AbortController | undefined;
+/** What the server said of the picture that was sent last. */
+let note: string | undefined;
 
-/** The JSON of a request, or a sentence that says why there is none. */
-type Answer<T> = { value: T } | { problem: string };
-
-/** Rejects with the reason of the signal only. */
-async function getJson<T>(path: string, signal?: AbortSignal): Promise<Answer<T>> {
-  try {
-    const answer = await fetch(path, { signal: signal ?? null, headers: { Accept: "application/json" } });
-    const value = await answer.json();
-    return answer.ok ? { value } : { problem: value?.error?.message ?? `the server answered ${answer.status}` };
-  } catch {
-    signal?.throwIfAborted();
-    return { problem: "the server does not answer" };
-  }
-}
+const texts = Object.entries(TEXTS) as [keyof typeof TEXTS, string][];
 
 /** Shows a state: its fields, and the answer to it. */
 async function show(): Promise<void> {
-  for (const name of ["q", "not", "path", "threshold"] as const) field(name).value = state[name];
+  for (const [key, name] of texts) field(name).value = state[key];
   field("group").checked = state.group;
   for (const box of form.querySelectorAll<HTMLInputElement>("input[name=index]"))
     box.checked = state.index.includes(box.value);
   byId<HTMLDetailsElement>("filters").open ||= Boolean(
-    state.not || state.path || state.threshold || state.index.length,
+    texts.some(([key]) => key !== "q" && state[key]) || state.index.length,
   );
   document.title = state.q ? `${state.q} - videoclip` : "videoclip";
   running?.abort();
   const own = (running = new AbortController());
   const request = requestOf(state);
   for (const button of [previous, next]) button.hidden = true;
+  examples.replaceChildren(...chips(state, []));
   if (request === undefined) {
     results.replaceChildren();
     results.removeAttribute("aria-busy");
@@ -50,7 +45,7 @@ async function show(): Promise<void> {
     return;
   }
   results.setAttribute("aria-busy", "true");
-  const answer = await getJson<SearchAnswer>(request, own.signal).catch(() => undefined);
+  const answer = await getJson<SearchAnswer>(request, { signal: own.signal }).catch(() => undefined);
   if (answer === undefined || own.signal.aborted) return; // another search has taken its place
   results.removeAttribute("aria-busy");
   if ("problem" in answer) {
@@ -58,20 +53,29 @@ async function show(): Promise<void> {
     status.replaceChildren(html("p", { class: "problem" }, `The search failed: ${answer.problem}.`));
     return;
   }
+  examples.replaceChildren(...chips(state, answer.value.examples));
   results.replaceChildren(...resultItems(answer.value, state));
   status.replaceChildren(...statusLines(answer.value));
   previous.hidden = state.page === 0;
   next.hidden = !answer.value.more;
 }
 
-function statusLines({ moments, videos, unknown, more, truncated }: SearchAnswer): HTMLElement[] {
+function statusLines({ fit, moments, videos, unknown, more, truncated }: SearchAnswer): HTMLElement[] {
   const count = (moments ?? videos ?? []).length;
   const what = videos ? "videos" : "moments";
   const first = state.page * PAGE;
   const range =
     count === 0 ? "Nothing was found" : `${what[0].toUpperCase()}${what.slice(1)} ${first + 1} to ${first + count}`;
-  const lines = [html("p", {}, state.like ? `${range}, like the one that was chosen.` : `${range}.`)];
-  if (unknown.length > 0) {
+  const lines = [
+    html("p", {}, state.like.length > 0 && !state.q ? `${range}, like the one that was chosen.` : `${range}.`),
+  ];
+  if (fit?.message && count > 0) {
+    const nearest = state.like.length > 0 ? "" : ` These are only the nearest ${what}.`;
+    lines.push(html("p", { class: "nothing" }, `${fit.message}.${nearest}`));
+  }
+  if (note !== undefined && state.like.some((text) => text.startsWith("picture:")))
+    lines.push(html("p", { class: "problem" }, `The picture may be compared badly: ${note}.`));
+  if (unknown.length > 0 && fit?.reason !== "unknown-words") {
     const words = unknown.map((word) => `\u201c${word}\u201d`).join(", ");
     lines.push(html("p", { class: "problem" }, `The model does not know ${words}: the answer does not depend on it.`));
   }
@@ -88,18 +92,24 @@ function go(change: Partial<PageState>): void {
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   const boxes = [...form.querySelectorAll<HTMLInputElement>("input[name=index]:checked")];
-  const [q, not, path, threshold] = ["q", "not", "path", "threshold"].map((name) => field(name).value.trim());
-  // without a sentence, the filters apply to the example that is shown
-  go({
-    q,
-    not,
-    path,
-    threshold,
-    like: q ? "" : state.like,
-    group: field("group").checked,
-    index: boxes.map(({ value }) => value),
-  });
+  const typed = Object.fromEntries(texts.map(([key, name]) => [key, field(name).value.trim()]));
+  go({ ...typed, group: field("group").checked, index: boxes.map(({ value }) => value) });
 });
+onPicture(byId<HTMLInputElement>("picture"), (file) => void searchPicture(file));
+
+/** Searches with a picture and with the sentence that is there. */
+async function searchPicture(file: File): Promise<void> {
+  status.replaceChildren(html("p", {}, `${file.name} is being encoded…`));
+  const answer = await sendPicture(file, state.index[0]);
+  if ("problem" in answer) {
+    status.replaceChildren(html("p", { class: "problem" }, `${file.name}: ${answer.problem}.`));
+    return;
+  }
+  ({ note } = answer.value);
+  const kept = state.like.filter((text) => !text.startsWith("picture:"));
+  go({ q: field("q").value.trim(), like: [...kept, `picture:${answer.value.picture}`] });
+}
+
 for (const [button, step] of [
   [previous, -1],
   [next, 1],
@@ -121,14 +131,23 @@ addEventListener("keydown", (event) => {
   field("q").focus();
 });
 
-/** Lets the user choose among several indexes. */
-async function offerIndexes(): Promise<void> {
-  const answer = await getJson<IndexesAnswer>("/api/indexes");
-  if ("problem" in answer) return; // the search says the same
-  const { indexes } = answer.value;
+/** Shows how much is searched, and when the indexes were read. */
+function showFacts({ indexes }: IndexesAnswer): void {
   const sum = (count: (index: (typeof indexes)[number]) => number) => indexes.reduce((n, index) => n + count(index), 0);
   const [videos, rows] = [sum((index) => index.videos), sum((index) => index.rows)];
-  byId("facts").textContent = `${videos} ${videos === 1 ? "video" : "videos"}, ${rows} windows`;
+  const read = indexes
+    .map((index) => index.readAt)
+    .sort()
+    .at(-1);
+  const parts = [`${videos} ${videos === 1 ? "video" : "videos"}`, `${rows} windows`];
+  if (read) parts.push(`read at ${clockTime(read)}`);
+  if (indexes.some((index) => index.writing)) parts.push("indexing goes on");
+  const problems = indexes.filter((index) => index.problem).map((index) => `${index.name}: ${index.problem}`);
+  byId("facts").textContent = [parts.join(", "), ...problems].join(". ");
+}
+
+/** Lets the user choose among several indexes. */
+function offerIndexes({ indexes }: IndexesAnswer): void {
   if (indexes.length < 2) return;
   const boxes = indexes.map(({ name, model }) =>
     html("label", {}, html("input", { type: "checkbox", name: "index", value: name }), ` ${name} (${model})`),
@@ -138,5 +157,16 @@ async function offerIndexes(): Promise<void> {
   );
 }
 
-await offerIndexes();
+/** Milliseconds between two looks at the indexes. */
+const LOOK_EVERY = 10_000;
+setInterval(() => {
+  if (document.visibilityState !== "visible") return;
+  void getJson<IndexesAnswer>("/api/indexes").then((answer) => "value" in answer && showFacts(answer.value));
+}, LOOK_EVERY);
+
+const first = await getJson<IndexesAnswer>("/api/indexes");
+if ("value" in first) {
+  showFacts(first.value);
+  offerIndexes(first.value);
+} // otherwise the search says the same
 await show();

@@ -1,5 +1,6 @@
 /// <reference lib="dom" />
 import { html } from "./dom.js";
+import { stillAddress } from "./strip.js";
 
 /** The video of a result, which plays at the times that are asked for. */
 export interface Player {
@@ -23,6 +24,17 @@ function load(video: HTMLVideoElement): void {
   if (!video.hasAttribute("src")) video.src = video.dataset.address!;
 }
 
+/** Why a video does not play. The browser says the same for each reason, so the server is asked. */
+async function reasonOf(id: string): Promise<string> {
+  const answer = await fetch(`/videos/${id}`, { method: "HEAD" }).catch(() => undefined);
+  if (answer === undefined) return "This video cannot be played: the server does not answer.";
+  if (!answer.ok) return "This video cannot be played: its file is not where the index says (see --videos).";
+  return (
+    "This browser does not know the format of this video: the pictures show the moment. " +
+    "As H.264 in MP4, or as VP9 in WebM, it plays in every browser."
+  );
+}
+
 export function player(id: string, name: string, start: number): Player {
   // the fragment makes the browser show the picture of this time
   const address = `/videos/${id}#t=${start}`;
@@ -35,9 +47,11 @@ export function player(id: string, name: string, start: number): Player {
   video.dataset.address = address;
   const problem = html("p", { class: "problem", hidden: true }, "");
   video.addEventListener("error", () => {
-    problem.textContent =
-      "This video cannot be played: its file is not where the index says (see --videos), or this browser does not know its format.";
-    problem.hidden = false;
+    void reasonOf(id).then((reason) => {
+      problem.textContent = reason;
+      problem.hidden = false;
+    });
+    video.poster = stillAddress(id, start);
   });
   video.addEventListener("play", () => {
     for (const other of document.querySelectorAll("video")) if (other !== video) other.pause();

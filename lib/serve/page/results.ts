@@ -5,6 +5,7 @@ import { html } from "./dom.js";
 import { player } from "./player.js";
 import { type Scale, scaleOf } from "./scale.js";
 import { addressOf, type PageState } from "./state.js";
+import { strip } from "./strip.js";
 import { clock, fileName, scoreText } from "./text.js";
 
 /** One result: a video with the moments that are shown of it. */
@@ -46,11 +47,8 @@ function item(
   );
 }
 
-function momentItem(
-  { video, path, start, end, score }: MomentResult,
-  play: (seconds: number) => void,
-  state: PageState,
-): HTMLElement {
+function momentItem(moment: MomentResult, play: (seconds: number) => void, state: PageState): HTMLElement {
+  const { video, path, start, end, score } = moment;
   const span = `${clock(start)} to ${clock(end)}`;
   const button = html(
     "button",
@@ -59,16 +57,26 @@ function momentItem(
     span,
   );
   button.addEventListener("click", () => play(start));
-  const like = addressOf({ ...state, q: "", not: "", threshold: "", page: 0, like: `${video}@${(start + end) / 2}` });
+  const example = `${video}@${(start + end) / 2}`;
+  const alone = { q: "", not: "", threshold: "", like: [example], unlike: [] };
+  const link = (text: string, change: Partial<PageState>) =>
+    html(
+      "a",
+      {
+        href: addressOf({ ...state, page: 0, ...change }),
+        class: "like",
+        "aria-label": `${text}: ${fileName(path)} from ${span}`,
+      },
+      text,
+    );
   return html(
     "li",
     {},
     button,
     html("span", { class: "score" }, `score ${scoreText(score)}`),
-    html(
-      "a",
-      { href: like, class: "like", "aria-label": `more like this: ${fileName(path)} from ${span}` },
-      "more like this",
-    ),
+    link("more like this", alone),
+    link("also like this", { like: [...state.like, example] }),
+    link("less like this", { unlike: [...state.unlike, example] }),
+    strip(moment, play),
   );
 }

@@ -3,10 +3,16 @@
 /** What the page shows. It is in the address, so that an answer can be shared and gone back to. */
 export interface PageState {
   q: string;
+  /** A sentence that is not wanted. */
   not: string;
-  like: string;
+  /** Examples: `ID@SECONDS` or `picture:ID`. */
+  like: string[];
+  /** What else is not wanted: examples, and further sentences. */
+  unlike: string[];
   path: string;
   threshold: string;
+  minSeconds: string;
+  maxSeconds: string;
   /** Names of indexes; none for the default of the server. */
   index: string[];
   group: boolean;
@@ -17,16 +23,47 @@ export interface PageState {
 /** Results on a page. */
 export const PAGE = 12;
 
+/** A moment of a video, or a picture that was sent. */
+export interface Example {
+  kind: "moment" | "picture";
+  id: string;
+  /** Seconds, of a moment. */
+  time: number;
+}
+
+/** The example that a value of `like` or `not` names. @returns undefined for a sentence */
+export function exampleOf(text: string): Example | undefined {
+  const [, id, time] = /^([\w-]{22})@(\d+(?:\.\d+)?)$/.exec(text) ?? [];
+  if (id !== undefined) return { kind: "moment", id, time: Number(time) };
+  const [, picture] = /^picture:([\w-]{22})$/.exec(text) ?? [];
+  return picture === undefined ? undefined : { kind: "picture", id: picture, time: 0 };
+}
+
+/** The texts of the state, with their names in addresses and in the form. */
+export const TEXTS = {
+  q: "q",
+  not: "not",
+  path: "path",
+  threshold: "threshold",
+  minSeconds: "min_seconds",
+  maxSeconds: "max_seconds",
+} as const;
+
 export function readState(search: string): PageState {
   const query = new URLSearchParams(search);
   const text = (name: string) => query.get(name)?.trim() ?? "";
+  const unwanted = query.getAll("not").map((value) => value.trim());
+  const not = unwanted.find((value) => !exampleOf(value)) ?? "";
   const page = Number(query.get("page") ?? 1);
   return {
     q: text("q"),
-    not: text("not"),
-    like: text("like"),
+    not,
+    like: query.getAll("like"),
+    unlike: unwanted.filter((value, i) => value !== "" && i !== unwanted.indexOf(not)),
     path: text("path"),
     threshold: text("threshold"),
+    minSeconds: text("min_seconds"),
+    maxSeconds: text("max_seconds"),
     index: query.getAll("index"),
     group: query.get("group") === "video",
     page: Number.isInteger(page) && page >= 1 && page <= 800 ? page - 1 : 0,
@@ -34,16 +71,14 @@ export function readState(search: string): PageState {
 }
 
 /** The parameters that the address and the request share. */
-function shared({ q, not, like, path, threshold, index, group }: PageState): URLSearchParams {
+function shared(state: PageState): URLSearchParams {
   const query = new URLSearchParams();
-  // an example takes the place of the sentence
-  if (like) query.set("like", like);
-  else if (q) query.set("q", q);
-  if (not && !like) query.set("not", not);
-  if (path) query.set("path", path);
-  if (threshold) query.set("threshold", threshold);
-  for (const name of index) query.append("index", name);
-  if (group) query.set("group", "video");
+  for (const [key, name] of Object.entries(TEXTS) as [keyof typeof TEXTS, string][])
+    if (state[key]) query.append(name, state[key]);
+  for (const example of state.like) query.append("like", example);
+  for (const example of state.unlike) query.append("not", example);
+  for (const name of state.index) query.append("index", name);
+  if (state.group) query.set("group", "video");
   return query;
 }
 
@@ -57,7 +92,7 @@ export function addressOf(state: PageState): string {
 
 /** The request for the answer of a state. @returns undefined when nothing is asked for */
 export function requestOf(state: PageState): string | undefined {
-  if (!state.q && !state.like) return undefined;
+  if (!state.q && state.like.length === 0) return undefined;
   const query = shared(state);
   query.set("timeline", "true");
   query.set("limit", String(PAGE));

@@ -6,6 +6,9 @@ export function clock(seconds: number): string {
   return h > 0 ? `${h}:${String(m).padStart(2, "0")}:${rest}` : `${m}:${rest}`;
 }
 
+/** The time of the day of an ISO date, as the user's language writes it. */
+export const clockTime = (date: string): string => new Date(date).toLocaleTimeString();
+
 /** The last part of a path. */
 export const fileName = (path: string): string => path.split(/[\\/]/).filter(Boolean).at(-1) ?? path;
 

@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { FeatureIndex } from "#lib/features/feature_index.js";
-import { searchPage } from "#lib/features/search_page.js";
+import { searchPage } from "#lib/serve/search_page.js";
 import { makeVideo } from "../../scripts/make_samples.mjs";
 
 const evil = `<script>alert("x")</script>&'.mp4`;
@@ -25,7 +25,7 @@ export async function examplePage(folder: string): Promise<string> {
   const vector = Float32Array.of(1, 0);
   const hits = await index.search({ vector, top: 12 });
   const query = `soup <img src=x onerror=alert(1)> & "quotes" 'too'`;
-  const html = await searchPage(index, { query, vector, hits }, { note: "weights <made up>" });
+  const html = await searchPage(index, { query, vector, hits }, { note: "weights <made up>", folder });
   index.dispose();
   return html;
 }

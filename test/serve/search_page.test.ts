@@ -1,13 +1,14 @@
-// The page of a search: pictures at the right times, strips of frames, escaping, missing videos.
+// The page of a search: pictures at the right times, players, one scale, escaping, missing videos.
 import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { FeatureIndex } from "#lib/features/feature_index.js";
 import type { VideoError } from "#lib/base/errors.js";
 import { clock } from "#lib/video/html.js";
-import { searchPage } from "#lib/features/search_page.js";
+import { searchPage } from "#lib/serve/search_page.js";
 import { openVideo } from "#lib/video/index.js";
 import { resolvePreset } from "#lib/video/presets.js";
 import { stillAt } from "#lib/video/stills/still.js";
@@ -15,7 +16,7 @@ import { makeVideo } from "../../scripts/make_samples.mjs";
 import { examplePage } from "./example_page.js";
 import { temporaryFolder } from "../support/temporary_folder.js";
 
-const test = suite("search_page");
+const test = suite("serve: the page of one search");
 const folder = temporaryFolder("page");
 const preset = { ...resolvePreset("s3d", { fps: 25, frames: 1, stride: 1, size: 96 }), resize: 96 };
 
@@ -92,19 +93,42 @@ test("the page has a picture and a strip for each hit, names missing videos, and
   const count = (pattern: RegExp) => [...html.matchAll(pattern)].length;
   assert.is(count(/<li>/g), 12);
   assert.is(count(/<svg /g), 12);
-  assert.is(count(/<rect class="span"/g), 12);
-  assert.is(count(/class="hit"/g), 12);
-  assert.is(count(/<title>\d:\d\d/g), 12 * 4);
+  assert.is(count(/<rect class="moment"/g), 12);
+  assert.is(count(/class="(above|below)"/g), 12 * 4);
+  assert.is(new Set([...html.matchAll(/class="zero" x1="0" x2="600" y1="([\d.]+)"/g)].map(([, y]) => y)).size, 1);
+  assert.is(new Set([...html.matchAll(/class="scale">([^<]+)</g)].map(([, text]) => text)).size, 1, "one scale");
   assert.is(count(/<img /g), count(/src="data:image\/jpeg;base64,\/9j\//g));
-  assert.is(count(/<img /g), 4, "pictures of the existing video");
-  assert.ok(count(/No picture: .*no such file/g) >= 1);
+  assert.is(count(/<img /g), 4 * 3, "pictures of the existing video");
+  assert.is(count(/<video controls preload="none" /g), 4);
+  assert.is(count(/No picture: .*no such file/g), 4);
+  assert.is(count(/No picture: .*is a text file/g), 4);
   assert.ok(html.includes("soup &lt;img src=x onerror=alert(1)&gt; &amp; &quot;quotes&quot; &#39;too&#39;"));
   assert.ok(html.includes("weights &lt;made up&gt;"));
   assert.ok(html.includes("good &amp; fine.mp4"));
   assert.not.match(html, /<script|<b>good|onerror=alert\(1\)>/);
-  assert.not.match(html, /(src|href)="(?!data:)/, "the page loads nothing");
+  const good = "./%3Cb%3E/good%20%26%20fine.mp4#t=3.0";
+  assert.ok(html.includes(`src="${good}"`) && html.includes(`<a href="${good}">`), "named from the page's folder");
+  assert.not.match(html, /src="(?!data:|\.\/%3Cb%3E\/)|href="(?!\.\/%3Cb%3E\/)/, "only videos are loaded");
+  assert.match(html, /content="default-src 'none'; img-src data:; media-src 'self' file:; /);
   const first = html.slice(html.indexOf("<li>"), html.indexOf("</li>"));
-  assert.match(first, /<h2>1\. good &amp; fine\.mp4<\/h2>\n<p><b>0:03\.0 to 0:04\.0<\/b>, score 7\.0000<\/p>/);
+  assert.match(first, /<h2>good &amp; fine\.mp4<\/h2>/);
+  assert.match(first, /<p><b>0:03\.0 to 0:04\.0<\/b>, score 7\.00<\/p>/);
+});
+
+test("overlapping hits are one moment, and addresses are whole without a folder", async () => {
+  const path = join(folder, "merged.mp4");
+  await makeVideo(path, { seconds: 4 });
+  const index = await FeatureIndex.create(join(folder, "merged"), { dim: 1, dtype: "f32" });
+  const spans = [[0, 2], [1, 3], [2, 4]] as const; // prettier-ignore
+  await index.append([{ video: path, rows: Float32Array.of(-1, 3, 2), spans }]);
+  const vector = Float32Array.of(1);
+  const hits = await index.search({ vector, top: 3 });
+  const html = await searchPage(index, { query: "x", vector, hits });
+  index.dispose();
+  assert.equal([...html.matchAll(/<p><b>([^<]+)<\/b>, score ([^<]+)<\/p>/g)].map(([, ...rest]) => rest), [["0:01.0 to 0:03.0", "3.00"]]); // prettier-ignore
+  assert.match(html, /<p id="facts">1 moment, best first, of 1 video, 3 windows<\/p>/);
+  assert.ok(html.includes(`src="${pathToFileURL(path).href}#t=1.0"`));
+  assert.match(html, /scale \u22121\.00 to 3\.00, line at 0/);
 });
 
 test("a page without hits says so, and times are written as clock times", async () => {
