@@ -191,7 +191,7 @@ function describe({ indexes }: SearchService): IndexesAnswer {
   };
 }
 
-function gauges({ service, gate }: AppParts): Gauge[] {
+function gauges({ service, gate, stills, pictures }: AppParts): Gauge[] {
   const ofIndexes = (value: (index: SearchService["indexes"][number]) => number) => () =>
     service.indexes.map((index) => ({ labels: { index: index.name }, value: value(index) }));
   return [
@@ -208,5 +208,17 @@ function gauges({ service, gate }: AppParts): Gauge[] {
     },
     { name: "videoclip_searches_running", help: "Searches that run.", values: () => [{ value: gate.running }] },
     { name: "videoclip_searches_waiting", help: "Searches that wait.", values: () => [{ value: gate.waiting }] },
+    { name: "videoclip_stills_waiting", help: "Stills that wait.", values: () => [{ value: stills.gate.waiting }] },
+    { name: "videoclip_stills_kept", help: "Stills in memory.", values: () => [{ value: stills.kept.size }] },
+    {
+      name: "videoclip_stills_kept_bytes",
+      help: "Bytes of the stills in memory.",
+      values: () => [{ value: stills.kept.bytes }],
+    },
+    {
+      name: "videoclip_pictures_kept",
+      help: "Pictures that searches can name.",
+      values: () => [{ value: pictures.kept.size }],
+    },
   ];
 }
