@@ -173,9 +173,10 @@ const CODES: Record<number, string> = {
   503: "busy",
 };
 
-function describe({ indexes }: SearchService): IndexesAnswer {
+function describe({ indexes, fields }: SearchService): IndexesAnswer {
   const spaces = [...new Set(indexes.map(({ current }) => spaceOf(current)))];
   return {
+    fields: [...fields.names],
     indexes: indexes.map(({ name, current, readAt, writing, problem: trouble }) => ({
       name,
       videos: current.manifest.videos,
