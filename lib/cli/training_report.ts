@@ -2,6 +2,7 @@ import { SingleBar } from "cli-progress";
 import type { PackedPairsProgress, RecipeFiles, RecipePlan, StepEvent } from "../train/index.js";
 import { checkpointPath } from "../train/checkpoint.js";
 import { duration, timeLeft } from "./progress.js";
+import { bestOf, hundredths, resumedLine, short, type StepFacts, stepLine } from "./training_lines.js";
 
 /** Milliseconds between two lines without a terminal, in the first ten minutes and later. */
 const [PAUSE, LATER_PAUSE, LATER] = [10_000, 60_000, 600_000];
@@ -10,16 +11,6 @@ const WINDOW = 10_000;
 
 /** Columns that the text beside a bar takes about. */
 const TEXT_COLUMNS = 96;
-
-/** What a bar and a line say of a step. */
-interface Facts {
-  epoch: string;
-  elapsed: string;
-  left: string;
-  loss: string;
-  rate: string;
-  speed: string;
-}
 
 /**
  * Progress of a training on stderr: a bar on a terminal, lines elsewhere; a line for every evaluation and skipped step; with
@@ -48,7 +39,7 @@ export class TrainingReport {
     this.#started = Date.now();
     if (process.stderr.isTTY) this.#last = this.#started; // elsewhere the first step has a line
     for (const warning of plan.warnings) this.#print(`warning: ${warning}`);
-    if (plan.start > 0) this.#print(resumed(plan));
+    if (plan.start > 0) this.#print(resumedLine(plan));
   }
 
   /** Work before the first batch of an epoch. */
@@ -77,7 +68,7 @@ export class TrainingReport {
     const waited = Date.now() - this.#last;
     const pause = terminal ? WINDOW : Date.now() - this.#started < LATER ? PAUSE : LATER_PAUSE;
     const lasting = step === steps || skipped || stopped || evaluation !== undefined;
-    if (lasting || (!terminal && waited > pause)) this.#print(line(event, steps, facts));
+    if (lasting || (!terminal && waited > pause)) this.#print(stepLine(event, steps, facts));
     if (terminal) this.#draw(step, facts);
     if (!lasting && waited <= pause) return;
     this.#last = Date.now();
@@ -110,7 +101,7 @@ export class TrainingReport {
     this.#print(`model: ${model}${which}`);
   }
 
-  #facts({ step, learningRate }: StepEvent): Facts {
+  #facts({ step, learningRate }: StepEvent): StepFacts {
     const { steps, epochs, start, examples, examplesPerUpdate } = this.#plan!;
     const { losses, finite, steps: count, seconds } = this.#since;
     const elapsed = (Date.now() - this.#started) / 1000;
@@ -124,7 +115,7 @@ export class TrainingReport {
     };
   }
 
-  #draw(step: number, facts: Facts): void {
+  #draw(step: number, facts: StepFacts): void {
     if (!this.#bar) {
       const format =
         "{bar} {value}/{total} steps, epoch {epoch}, {elapsed}, ETA {left}, loss {loss}, rate {rate}, {speed} samples/s";
@@ -146,31 +137,3 @@ export class TrainingReport {
     process.stderr.write(this.#bar ? `\r\x1b[2K${text}\n` : `${text}\n`);
   }
 }
-
-/** Results of an evaluation that never change. */
-const COUNTS = ["queries", "candidates"];
-
-function line(event: StepEvent, steps: number, { epoch, elapsed, left, loss, rate, speed }: Facts): string {
-  const { step, gradientNorm, evaluation, best, skipped } = event;
-  const measured = Object.entries(evaluation ?? {}).filter(([name]) => !COUNTS.includes(name));
-  const more = measured.map(([name, value]) => `${name} ${short(value)}`);
-  return (
-    `${step}/${steps}: epoch ${epoch}, ${elapsed}, ETA ${left}, loss ${loss}, learning rate ${rate}, ` +
-    `gradient norm ${short(gradientNorm)}, ${speed} samples/s` +
-    (more.length > 0 ? `; validation: ${more.join(", ")}${best?.step === step ? " (best)" : ""}` : "") +
-    (skipped ? ", skipped: not finite" : "")
-  );
-}
-
-/** Where a run goes on. */
-function resumed({ start, steps, finished, best }: RecipePlan): string {
-  const known = best ? `; the best evaluation so far is that of step ${best.step}, ${bestOf(best)}` : "";
-  if (!finished) return `resumed: ${start} of ${steps} steps are done${known}`;
-  return start >= steps
-    ? `the run is finished: ${start} of ${steps} steps are done${known}; more steps or epochs go on`
-    : `the run is finished: it stopped at step ${start} of ${steps} by its patience${known}; a larger patience goes on`;
-}
-
-const short = (value: number): string => String(Number(value.toPrecision(4)));
-const hundredths = (value: number): string => String(Number(value.toFixed(2)));
-const bestOf = ({ metric, value }: { metric: string; value: number }): string => `${metric} ${short(value)}`;
