@@ -16,6 +16,11 @@ export function serveCommand(): Command {
     .description("Search indexes in a browser, and by an API: a local server that reads only")
     .requiredOption("--index <dir>", "folder that videoclip index made; repeat it for several", collect)
     .option("--videos <dir>", "where the videos are now; nothing outside of it is sent; repeat it for several", collect)
+    .option(
+      "--features <dir>",
+      "folder with the features of the videos: searches can be filtered by its manifest; repeat it for several",
+      collect,
+    )
     .option("--port <n>", "port; 0 takes a free one", port, 8420)
     .option("--host <address>", "address to listen on; any but this machine's own needs --token", "127.0.0.1")
     .addOption(

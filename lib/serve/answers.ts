@@ -49,6 +49,7 @@ export const searchAnswer = z.object({
 });
 
 export const indexesAnswer = z.object({
+  fields: z.array(z.string()).meta({ description: "Fields that the parameter field can name" }),
   indexes: z.array(
     z.object({
       name: z.string(),

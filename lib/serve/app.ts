@@ -173,9 +173,10 @@ const CODES: Record<number, string> = {
   503: "busy",
 };
 
-function describe({ indexes }: SearchService): IndexesAnswer {
+function describe({ indexes, fields }: SearchService): IndexesAnswer {
   const spaces = [...new Set(indexes.map(({ current }) => spaceOf(current)))];
   return {
+    fields: [...fields.names],
     indexes: indexes.map(({ name, current, readAt, writing, problem: trouble }) => ({
       name,
       videos: current.manifest.videos,
@@ -191,7 +192,7 @@ function describe({ indexes }: SearchService): IndexesAnswer {
   };
 }
 
-function gauges({ service, gate }: AppParts): Gauge[] {
+function gauges({ service, gate, stills, pictures }: AppParts): Gauge[] {
   const ofIndexes = (value: (index: SearchService["indexes"][number]) => number) => () =>
     service.indexes.map((index) => ({ labels: { index: index.name }, value: value(index) }));
   return [
@@ -208,5 +209,17 @@ function gauges({ service, gate }: AppParts): Gauge[] {
     },
     { name: "videoclip_searches_running", help: "Searches that run.", values: () => [{ value: gate.running }] },
     { name: "videoclip_searches_waiting", help: "Searches that wait.", values: () => [{ value: gate.waiting }] },
+    { name: "videoclip_stills_waiting", help: "Stills that wait.", values: () => [{ value: stills.gate.waiting }] },
+    { name: "videoclip_stills_kept", help: "Stills in memory.", values: () => [{ value: stills.kept.size }] },
+    {
+      name: "videoclip_stills_kept_bytes",
+      help: "Bytes of the stills in memory.",
+      values: () => [{ value: stills.kept.bytes }],
+    },
+    {
+      name: "videoclip_pictures_kept",
+      help: "Pictures that searches can name.",
+      values: () => [{ value: pictures.kept.size }],
+    },
   ];
 }

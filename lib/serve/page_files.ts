@@ -45,6 +45,7 @@ const PAGE = `<!doctype html>
 <label class="number">Seconds at least <input name="min_seconds" type="text" inputmode="decimal" maxlength="20" autocomplete="off" size="8"></label>
 <label class="number">Seconds at most <input name="max_seconds" type="text" inputmode="decimal" maxlength="20" autocomplete="off" size="8"></label>
 <label class="number">Score at least <input name="threshold" type="text" inputmode="decimal" maxlength="20" autocomplete="off" size="8"></label>
+<label id="fields" hidden>Fields of the video <input name="field" type="text" maxlength="1000" autocomplete="off"></label>
 <label class="box"><input name="group" type="checkbox" value="video"> One result for each video</label>
 <div id="indexes"></div>
 </div>

@@ -28,7 +28,7 @@ button { cursor: pointer; } button[type=submit] { background: var(--accent); col
 details { margin: .75rem 0; } summary { cursor: pointer; padding: .4rem 0; width: fit-content; }
 .fields { display: flex; flex-wrap: wrap; gap: .75rem 1.25rem; align-items: end; }
 .fields label { display: flex; flex-direction: column; gap: .2rem; flex: 1 1 12rem; } .fields .number { flex: 0 1 9rem; }
-.fields .box, .fields fieldset label { display: inline-block; padding: .5rem 1.25rem .5rem 0; }
+.fields [hidden] { display: none; } .fields .box, .fields fieldset label { display: inline-block; padding: .5rem 1.25rem .5rem 0; }
 fieldset { border: 1px solid var(--line); border-radius: 6px; } #indexes { flex-basis: 100%; } #indexes:empty { display: none; }
 .problem { color: var(--problem); } .nothing { border-left: 4px solid var(--problem); padding: .3rem .75rem; font-weight: 600; } #status { min-height: 1.5rem; margin: .5rem 0; } #status:focus { outline: none; }
 #results, .moments { list-style: none; padding: 0; margin: 0; }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { RequestError } from "./request_error.js";
+import { FIELD_NAMES, readConditions } from "./video_fields.js";
 
 /** Characters of a sentence, and of a part of a path. */
 const MAX_TEXT = 1000;
@@ -93,6 +94,21 @@ const searchParameters = z.strictObject({
   path: z.string().max(MAX_TEXT).optional().meta({ description: "Only videos whose path contains this" }),
   min_seconds: seconds("Only videos that are at least as long; the length is the end of the last window"),
   max_seconds: seconds("Only videos that are at most as long"),
+  field: z
+    .string()
+    .max(MAX_TEXT)
+    .transform((text, context) => {
+      const conditions = readConditions(text);
+      if (typeof conditions !== "string") return conditions;
+      context.addIssue({ code: "custom", message: conditions });
+      return z.NEVER;
+    })
+    .optional()
+    .meta({
+      description:
+        `Conditions on the fields ${FIELD_NAMES.join(", ")} of the manifest of the features, with spaces between them: ` +
+        "NAME:VALUE, NAME>=VALUE, NAME<=VALUE. Only where the server was started with --features",
+    }),
   threshold: z
     .string()
     .regex(/^[-+]?\d{1,20}(\.\d{1,20})?(e[-+]?\d{1,2})?$/i, "expected a number")

@@ -10,6 +10,7 @@ import type { ExampleResult, GroupResult, MomentResult, SearchAnswer, TimeLineRe
 import type { ServedIndex } from "./served_index.js";
 import { SharedPasses } from "./shared_passes.js";
 import { spaceOf } from "./text_encoders.js";
+import type { VideoFields } from "./video_fields.js";
 import { videoFilter } from "./video_filter.js";
 import { videoId } from "./video_ids.js";
 
@@ -45,6 +46,9 @@ class Rows {
   readonly #shared = new SharedPasses();
   readonly #filtered = new Gate(FILTERED, Infinity);
 
+  /** @param fields of the videos, for filters */
+  constructor(readonly fields: VideoFields) {}
+
   async search(
     index: FeatureIndex,
     vector: Float32Array,
@@ -57,19 +61,23 @@ class Rows {
 
 /** Answers searches over the open indexes. */
 export class SearchService {
-  readonly #rows = new Rows();
+  readonly #rows: Rows;
 
   readonly #sources: QuerySources;
 
   constructor(
     readonly indexes: readonly ServedIndex[],
     sources: Omit<QuerySources, "video">,
+    readonly fields: VideoFields,
   ) {
+    this.#rows = new Rows(fields);
     this.#sources = { ...sources, video: (id) => this.video(id) };
   }
 
   /** @throws RequestError for an index, a video or a combination that is not there; `signal.reason` */
   async search(parameters: SearchParameters, signal: AbortSignal): Promise<SearchAnswer> {
+    if (parameters.field && this.fields.names.length === 0)
+      throw new RequestError(400, "field: this server knows no fields of its videos: start it with --features");
     const parts = await findParts(parameters, this.#sources);
     return useAll(this.#select(parameters.index, spaceOfParts(parts)), async (opened) => {
       const [{ index }] = opened;
@@ -200,7 +208,7 @@ async function ranked(
   let floor = Number.NEGATIVE_INFINITY;
   for (const { served, index } of opened) {
     if (index.size === 0) continue;
-    const filter = await videoFilter(index, parameters);
+    const filter = await videoFilter(index, parameters, rows.fields);
     const hits = await rows.search(index, query.vector, { top, filter, signal });
     // windows of other indexes below the last one could be behind some that were not asked for
     if (hits.length === top) floor = Math.max(floor, hits[top - 1].score);

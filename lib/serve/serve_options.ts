@@ -1,6 +1,8 @@
 export interface ServeOptions {
   /** Folders of the videos, if they are not where the indexes say. Nothing outside of them is sent. */
   videos?: readonly string[] | undefined;
+  /** Folders of the features that were indexed: searches can be filtered by the fields of their manifests. */
+  features?: readonly string[] | undefined;
   /** Default `127.0.0.1`. Any address but this machine's own needs a token. */
   host?: string | undefined;
   /** Default 8420; 0 takes a free one. */

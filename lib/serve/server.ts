@@ -15,6 +15,7 @@ import { ServedIndex } from "./served_index.js";
 import { Stills } from "./stills.js";
 import { TextEncoders } from "./text_encoders.js";
 import type { SearchServer, ServeOptions } from "./serve_options.js";
+import { VideoFields } from "./video_fields.js";
 import { VideoFiles } from "./video_files.js";
 
 /** Characters of a token: shorter ones can be guessed. */
@@ -26,6 +27,7 @@ export async function startServer(folders: readonly string[], options: ServeOpti
   checkToken(host, token);
   const roots = (options.videos ?? []).map(existingFolder);
   const names = namesOf(folders);
+  const fields = new VideoFields(options.features ?? []);
   const metrics = new Metrics();
   const { model: path, tokenizer, words } = options;
   const encoders = new TextEncoders({ path, tokenizer, words, threads, signal });
@@ -50,7 +52,7 @@ export async function startServer(folders: readonly string[], options: ServeOpti
     const guard = new Guard({ host, token, allowedHosts: options.allowedHosts });
     const { parallel = 32, waiting = 64, timeout = 30 } = options;
     const app = createApp({
-      service: new SearchService(indexes, { encoders, pictures }),
+      service: new SearchService(indexes, { encoders, pictures }, fields),
       videos: new VideoFiles(roots),
       stills: new Stills(),
       pictures,

@@ -1,5 +1,6 @@
 import type { FeatureIndex } from "../features/feature_index.js";
 import type { SearchParameters } from "./parameters.js";
+import type { VideoFields } from "./video_fields.js";
 
 /** The lengths of the videos of an open index, which do not change while it is open. */
 const known = new WeakMap<FeatureIndex, Promise<ReadonlyMap<string, number>>>();
@@ -18,12 +19,17 @@ function lengthsOf(index: FeatureIndex): Promise<ReadonlyMap<string, number>> {
 /** Which videos of an index a search looks at. @returns undefined when these are all of them: a filter copies rows */
 export async function videoFilter(
   index: FeatureIndex,
-  { path = "", min_seconds: low = 0, max_seconds: high = Number.POSITIVE_INFINITY }: SearchParameters,
+  { path = "", min_seconds: low = 0, max_seconds: high = Number.POSITIVE_INFINITY, field = [] }: SearchParameters,
+  fields: VideoFields,
 ): Promise<((name: string) => boolean) | undefined> {
   const lengths = low > 0 || high < Number.POSITIVE_INFINITY ? await lengthsOf(index) : undefined;
   const accepts = (name: string): boolean => {
     const seconds = lengths?.get(name) ?? 0;
-    return name.includes(path) && (lengths === undefined || (seconds >= low && seconds <= high));
+    return (
+      name.includes(path) &&
+      (lengths === undefined || (seconds >= low && seconds <= high)) &&
+      (field.length === 0 || fields.fulfils(name, field))
+    );
   };
   return index.videos().every(accepts) ? undefined : accepts;
 }

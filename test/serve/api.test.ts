@@ -317,7 +317,7 @@ test("health, metrics and the description of the API", async () => {
   const names = described.paths["/api/search"].get.parameters.map(({ name }: { name: string }) => name);
   assert.equal(
     names.sort(),
-    "group index like limit max_seconds merge min_seconds not offset path q threshold timeline".split(" "),
+    "field group index like limit max_seconds merge min_seconds not offset path q threshold timeline".split(" "),
   );
   assert.is((await server.get("/nowhere")).status, 404);
 });

@@ -38,7 +38,20 @@ test.before(async () => {
     [join(videos, "old.avi")]: [[STAR, 0, 4]],
   });
   await writeIndex(join(root, "more", "index"), { "elsewhere.mp4": [[STAR, 0, 4]] });
-  server = await served([join(root, "index"), join(root, "more", "index")], { videos: [videos] });
+  const features = join(root, "features");
+  mkdirSync(features);
+  const facts = {
+    file: "a.npy",
+    duration: 12,
+    clips: 12,
+    timestamps: Array(12).fill([0, 1]),
+    padded_frames: 0,
+    settings: {},
+  };
+  const line = { path: join(videos, "a.webm"), ...facts, finished_at: "2026-01-31T00:00:00.000Z" };
+  writeFileSync(join(features, "manifest.jsonl"), `${JSON.stringify(line)}\n`);
+  const folders = [join(root, "index"), join(root, "more", "index")];
+  server = await served(folders, { videos: [videos], features: [features] });
   page = await BrowserPage.open(join(root, "browser"));
 });
 test.after(async () => {
@@ -133,6 +146,13 @@ inBrowser("filters, groups, indexes and examples", async () => {
   await page.until("document.querySelector('#status').textContent.includes('threshold: expected a number')");
   page.errors.length = 0; // the browser logs the answer 400
   await search({ threshold: "" });
+  await page.until(`${results} > 2`);
+  await search({ field: "finished>=2026-01 clips:12" });
+  await page.until(
+    `${results} > 0 && [...document.querySelectorAll('#results h2')].every((h) => h.textContent === 'a.webm')`,
+  );
+  assert.match(await page.evaluate("location.search"), /field=finished%3E%3D2026-01\+clips%3A12/);
+  await search({ field: "" });
   await page.until(`${results} > 2`);
   await page.evaluate("document.querySelectorAll('#indexes input')[1].click()");
   await search({});

@@ -19,6 +19,7 @@ const empty: PageState = {
   threshold: "",
   minSeconds: "",
   maxSeconds: "",
+  field: "",
   index: [],
   group: false,
   page: 0,
@@ -30,7 +31,7 @@ test("an address and what it shows are the same", () => {
     empty,
     { ...empty, q: "a red & <blue> star?", not: "ring", path: "a/b", threshold: "-1.5", page: 3 },
     { ...empty, q: "x", index: ["one", "two"], group: true },
-    { ...empty, like: [`${ID}@4.5`], path: "b", minSeconds: "2", maxSeconds: "60.5" },
+    { ...empty, like: [`${ID}@4.5`], path: "b", minSeconds: "2", maxSeconds: "60.5", field: "bytes>=10" },
     { ...empty, q: "x", like: [`${ID}@4.5`, `picture:${ID}`], not: "ring", unlike: [`${ID}@1`, "a second sentence"] },
     { ...empty, q: "x", unlike: [`picture:${ID}`] },
   ];

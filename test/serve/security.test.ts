@@ -253,7 +253,9 @@ test("10,000 random requests: none fails, none finds the secret", async () => {
     ])();
   };
   const names =
-    "q not like index path min_seconds max_seconds threshold group merge timeline limit offset token x".split(" ");
+    "q not like index path field min_seconds max_seconds threshold group merge timeline limit offset token x".split(
+      " ",
+    );
   const values: Record<string, () => string> = {
     q: () =>
       encodeURIComponent(pick([STAR, CRESCENT, SQUARE, "", "zeppelin", "a ".repeat(int(600)), "\u{1f600} ʼn \u202e"])),

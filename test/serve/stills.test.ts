@@ -220,6 +220,8 @@ test("many stills at once answer, searches go on meanwhile, and no file stays op
   const { moments } = await server.search({ q: STAR });
   assert.ok(moments.length > 0);
   assert.equal([...new Set(await Promise.all(asked))], [200]);
+  const metrics = await (await server.get("/metrics")).text();
+  assert.ok(Number(/^videoclip_stills_kept (\d+)$/m.exec(metrics)![1]) >= 40, metrics);
   await Promise.all(gone);
   if (process.platform !== "linux") return void process.stdout.write("SKIP open files: only Linux lists them\n");
   const count = () =>

@@ -133,8 +133,11 @@ test("every checkpoint loads as a model, and shares its large files", async () =
   }
 });
 
-test("without an evaluation the model is that of the last step", async () => {
-  await train({ out: "last", metric: undefined, "data.validation": undefined });
+test("without an evaluation the model is that of the last step, with the same bits", async () => {
+  const evaluated = await train({ out: "evaluated", evaluateEvery: 1 });
+  const { events } = await train({ out: "last", metric: undefined, "data.validation": undefined });
+  assert.equal(events.map(({ loss }) => loss), evaluated.events.map(({ loss }) => loss)); // prettier-ignore
+  assert.is(weights("last", "model"), weights("evaluated", "checkpoints", "step-00000008"));
   assert.equal(weights("last", "model"), weights("last", "checkpoints", "step-00000008"));
 });
 

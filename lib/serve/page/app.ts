@@ -70,8 +70,12 @@ function statusLines({ fit, moments, videos, unknown, more, truncated }: SearchA
     html("p", {}, state.like.length > 0 && !state.q ? `${range}, like the one that was chosen.` : `${range}.`),
   ];
   if (fit?.message && count > 0) {
-    const nearest = state.like.length > 0 ? "" : ` These are only the nearest ${what}.`;
-    lines.push(html("p", { class: "nothing" }, `${fit.message}.${nearest}`));
+    // the fit is that of the sentence, also where the results have scores of more than it
+    const isAlone = state.like.length + state.unlike.length === 0 && !state.not;
+    const text = isAlone
+      ? `${fit.message}. These are only the nearest ${what}.`
+      : `For the sentence alone: ${fit.message}.`;
+    lines.push(html("p", { class: "nothing" }, text));
   }
   if (note !== undefined && state.like.some((text) => text.startsWith("picture:")))
     lines.push(html("p", { class: "problem" }, `The picture may be compared badly: ${note}.`));
@@ -146,8 +150,11 @@ function showFacts({ indexes }: IndexesAnswer): void {
   byId("facts").textContent = [parts.join(", "), ...problems].join(". ");
 }
 
-/** Lets the user choose among several indexes. */
-function offerIndexes({ indexes }: IndexesAnswer): void {
+/** Lets the user choose among several indexes, and filter by the fields that there are. */
+function offerFilters({ indexes, fields }: IndexesAnswer): void {
+  byId("fields").hidden = fields.length === 0;
+  field("field").placeholder = fields.length > 0 ? "finished>=2026-01-31 partial:false" : "";
+  field("field").title = `Conditions with spaces between them; fields: ${fields.join(", ")}`;
   if (indexes.length < 2) return;
   const boxes = indexes.map(({ name, model }) =>
     html("label", {}, html("input", { type: "checkbox", name: "index", value: name }), ` ${name} (${model})`),
@@ -167,6 +174,6 @@ setInterval(() => {
 const first = await getJson<IndexesAnswer>("/api/indexes");
 if ("value" in first) {
   showFacts(first.value);
-  offerIndexes(first.value);
+  offerFilters(first.value);
 } // otherwise the search says the same
 await show();

@@ -13,6 +13,8 @@ export interface PageState {
   threshold: string;
   minSeconds: string;
   maxSeconds: string;
+  /** Conditions on fields of the videos. */
+  field: string;
   /** Names of indexes; none for the default of the server. */
   index: string[];
   group: boolean;
@@ -47,6 +49,7 @@ export const TEXTS = {
   threshold: "threshold",
   minSeconds: "min_seconds",
   maxSeconds: "max_seconds",
+  field: "field",
 } as const;
 
 export function readState(search: string): PageState {
@@ -64,6 +67,7 @@ export function readState(search: string): PageState {
     threshold: text("threshold"),
     minSeconds: text("min_seconds"),
     maxSeconds: text("max_seconds"),
+    field: text("field"),
     index: query.getAll("index"),
     group: query.get("group") === "video",
     page: Number.isInteger(page) && page >= 1 && page <= 800 ? page - 1 : 0,

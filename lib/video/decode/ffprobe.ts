@@ -148,14 +148,24 @@ export const limitArgs = ({ maxPixels }: FileFacts): readonly string[] =>
 async function ffprobe(file: FileFacts, show: readonly string[]): Promise<string> {
   const args = ["-v", "error", ...limitArgs(file), "-print_format", "json", ...show, `file:${file.path}`];
   return promisify(execFile)("ffprobe", args, { maxBuffer: 16 << 20 }).then(
-    ({ stdout }) => stdout,
+    ({ stdout, stderr }) => {
+      checkSaid(file, stderr);
+      return stdout;
+    },
     (cause) => {
       if (cause.code === "ENOENT") throw missingFfmpeg();
+      checkSaid(file, String(cause.stderr));
       const reason = String(cause.stderr ?? cause.message).trim();
       const error = videoError("ERR_VIDEO_FORMAT", file.path, `is not a video or image: ${reason}`, undefined, cause);
       throw notDecoded(file, error);
     },
   );
+}
+
+/** @throws VideoError where the program says that a picture is larger than the limit of its file */
+function checkSaid(file: FileFacts, text: string): void {
+  const [, width, height] = /Picture size (\d+)x(\d+) exceeds/.exec(text) ?? [];
+  if (width !== undefined) checkPixels(file, Number(width), Number(height));
 }
 
 /** The error where the programs are not on the path. */

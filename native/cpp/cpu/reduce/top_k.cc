@@ -3,6 +3,10 @@
 // the split apart, because the processor prefetches four long streams better than four neighbouring rows. Each thread
 // keeps the best k of each query as a heap with the worst on top; few rows pass it. The lists of the threads are merged
 // at the end. (score, index) is a total order, so the best k do not depend on which thread scans which rows.
+//
+// Several tiles of queries read a copy of the split: of f32, so that f16 is converted once, or where the processor has
+// dot products of bf16, rounded to it. The scores of the latter only tell which rows can be among the best; these are
+// computed in f32, so that no bit of a result changes.
 #include "ops/reduce/top_k.h"
 
 #include <algorithm>
@@ -10,6 +14,7 @@
 
 #include "cpu/primitives/half.h"
 #include "cpu/primitives/lanes.h"
+#include "cpu/reduce/near_scores.h"
 
 namespace videoclip {
 namespace VIDEOCLIP_ISA {
@@ -68,26 +73,39 @@ struct List {
 
 struct Shape {
   int64_t queries, rows, depth, k, block, split_rows;
+  bool copies, near;  // splits of f16 are copied, to f32 or to bf16
 
   Shape(const Call& call, int threads)
       : queries(call.in[0].shape[0]), rows(call.in[1].shape[0]), depth(call.in[0].shape[1]), k(TopKAttributes(call).k) {
     // The number of queries whose lists are kept at a time. For more queries, rows are read again.
     const int64_t each = threads * (k * static_cast<int64_t>(sizeof(Found)) + static_cast<int64_t>(sizeof(List)));
     block = min64(queries, max64(kTileQueries, kListBytes / each));
-    const int64_t bytes = max64(1, depth) * static_cast<int64_t>(item_size(call.in[1].dtype));
-    const int64_t tiles = block / kTileQueries + block % kTileQueries;
-    const int64_t most = (tiles > 1 ? kReadAgainBytes : kSplitBytes) / bytes;
+    copies = call.in[1].dtype == DType::f16 && block > kTileQueries;
+    near = copies && has_near_scores();
+    const size_t item = near ? 2 : copies ? 4 : item_size(call.in[1].dtype);
+    const int64_t bytes = max64(1, depth) * static_cast<int64_t>(item);
+    const int64_t most = (block > kTileQueries ? kReadAgainBytes : kSplitBytes) / bytes;
     const int64_t even = ceil_div(rows, threads * kSplitsPerThread);
     split_rows = ceil_div(max64(1, min64(most, even)), kRows) * kRows;
   }
-  int64_t list_bytes() const { return ceil_div(block * static_cast<int64_t>(sizeof(List)), 64) * 64; }
-  int64_t thread_bytes() const {
-    return list_bytes() + ceil_div(block * k * static_cast<int64_t>(sizeof(Found)), 64) * 64;
+  // The memory of a thread: lists, what they hold, and the copy of a split with the norms of its rows.
+  int64_t list_bytes() const { return round_up(block * static_cast<int64_t>(sizeof(List))); }
+  int64_t found_bytes() const { return round_up(block * k * static_cast<int64_t>(sizeof(Found))); }
+  int64_t copy_bytes() const {
+    if (near) return round_up(split_rows * near_depth(depth) * 2) + 2 * round_up(split_rows * 4);
+    return copies ? round_up(split_rows * depth * 4) : 0;
   }
+  int64_t thread_bytes() const { return list_bytes() + found_bytes() + copy_bytes(); }
+  // Rounded queries and their norms, for all threads.
+  int64_t query_bytes() const { return near ? round_up(block * near_depth(depth) * 2) + 2 * round_up(block * 4) : 0; }
+
+ private:
+  static int64_t round_up(int64_t bytes) { return ceil_div(bytes, 64) * 64; }
 };
 
 size_t top_k_workspace(const Call& call, int threads) {
-  return static_cast<size_t>(Shape(call, threads).thread_bytes()) * static_cast<size_t>(threads);
+  const Shape s(call, threads);
+  return static_cast<size_t>(s.thread_bytes() * threads + s.query_bytes());
 }
 
 // Scores of kCount queries and kRows rows; scores[q][r].
@@ -122,10 +140,10 @@ inline void score(const float* const* query, const T* const* row, int64_t depth,
   }
 }
 
-// kCount queries against rows [first, last).
+// kCount queries against rows [first, last), whose numbers in the lists are `base` higher.
 template <int kCount, typename T>
 __attribute__((noinline)) void scan(const Rows& queries, int64_t query, const T* rows, int64_t stride, int64_t depth,
-                                    int64_t first, int64_t last, List* lists) {
+                                    int64_t first, int64_t last, int64_t base, List* lists) {
   const float* q[kCount];
   for (int i = 0; i < kCount; ++i) q[i] = queries.data + (query + i) * queries.stride;
   const int64_t part = ceil_div(last - first, kRows);
@@ -135,8 +153,86 @@ __attribute__((noinline)) void scan(const Rows& queries, int64_t query, const T*
     float scores[kCount][kRows];
     score<kCount>(q, row, depth, scores);
     for (int i = 0; i < kCount; ++i) {
-      for (int64_t r = 0; r < kRows && m + r * part < last; ++r) lists[i].offer(scores[i][r], m + r * part);
+      for (int64_t r = 0; r < kRows && m + r * part < last; ++r) lists[i].offer(scores[i][r], base + m + r * part);
     }
+  }
+}
+
+// Calls run(count) with `count` as a constant.
+template <int kMost = kTileQueries, class F>
+void with_count(int64_t count, const F& run) {
+  if constexpr (kMost > 1) {
+    if (count < kMost) return with_count<kMost - 1>(count, run);
+  }
+  run(std::integral_constant<int, kMost>{});
+}
+
+// Calls run(query, count) for tiles of queries of about the same size.
+template <class F>
+void for_tiles(int64_t queries, const F& run) {
+  const int64_t tiles = ceil_div(queries, kTileQueries);
+  for (int64_t i = 0; i < tiles; ++i) {
+    const int64_t first = i * queries / tiles;
+    with_count((i + 1) * queries / tiles - first, [&](auto count) { run(first, count); });
+  }
+}
+
+#if defined(__AVX512F__)
+// The rounded queries of a block or rows of a split, one after the other, and their norms.
+struct Rounded {
+  Bf16* values;
+  float *whole, *error;
+  int64_t depth;  // of a row in memory
+
+  Rounded(char* at, int64_t rows, int64_t depth)
+      : values(reinterpret_cast<Bf16*>(at)),
+        whole(reinterpret_cast<float*>(at + ceil_div(rows * near_depth(depth) * 2, 64) * 64)),
+        error(whole + ceil_div(rows, 16) * 16),
+        depth(near_depth(depth)) {}
+  template <typename T>
+  void set(int64_t i, const T* row, int64_t values_of_row) const {
+    const Norms norms = round_row(row, values_of_row, values + i * depth);
+    whole[i] = norms.whole, error[i] = norms.error;
+  }
+};
+
+// As `scan`, for the queries of a block from `tile` on and the rows [first, last) of a split with rounded rows, whose
+// last four are in memory.
+template <int kCount>
+__attribute__((noinline)) void scan_near(const Rows& queries, int64_t query, const Rounded& rounded, int64_t tile,
+                                         const uint16_t* rows, int64_t stride, const Rounded& split, int64_t first,
+                                         int64_t last, List* lists) {
+  const float* q[kCount];
+  const Bf16* near_query[kCount];
+  Norms norms[kCount];
+  for (int i = 0; i < kCount; ++i) {
+    q[i] = queries.data + (query + i) * queries.stride;
+    near_query[i] = rounded.values + (tile + i) * rounded.depth;
+    norms[i] = query_norms({rounded.whole[tile + i], rounded.error[tile + i]}, queries.channels);
+  }
+  for (int64_t m = first; m < last; m += kRows) {
+    const Bf16* near_row[kRows];
+    for (int64_t r = 0; r < kRows; ++r) near_row[r] = split.values + (m - first + r) * split.depth;
+    alignas(16) float near[kCount][kRows];
+    near_scores<kCount>(near_query, near_row, split.depth, near);
+    for (int i = 0; i < kCount; ++i) {
+      if (below(near[i], norms[i], split.whole + (m - first), split.error + (m - first), lists[i].threshold) == 0xf)
+        continue;
+      const uint16_t* row[kRows];
+      for (int64_t r = 0; r < kRows; ++r) row[r] = rows + min64(m + r, last - 1) * stride;
+      float scores[1][kRows];
+      score<1>(q + i, row, queries.channels, scores);
+      for (int64_t r = 0; r < kRows && m + r < last; ++r) lists[i].offer(scores[0][r], m + r);
+    }
+  }
+}
+#endif
+
+// Converts rows [first, last) to f32, one after the other.
+void convert_rows(const uint16_t* rows, int64_t stride, int64_t depth, int64_t first, int64_t last, float* out) {
+  for (int64_t m = first; m < last; ++m, out += depth) {
+    for (int64_t d = 0; d < depth; d += kLanes)
+      store_some(out + d, load_some(rows + m * stride + d, depth - d), depth - d);
   }
 }
 
@@ -159,14 +255,40 @@ void search(const Call& call, const T* rows, int64_t stride) {
         lists(t)[q].clear();
       }
     }
+#if defined(__AVX512F__)
+    const Rounded rounded(call.workspace + threads * s.thread_bytes(), s.block, s.depth);
+    for (int64_t q = 0; s.near && q < count; ++q) rounded.set(q, queries.data + (begin + q) * queries.stride, s.depth);
+#endif
     call.pool->parallel_for(ceil_div(s.rows, s.split_rows), [&](int64_t task, int thread) {
       const int64_t first = task * s.split_rows, last = min64(s.rows, first + s.split_rows);
       List* own = lists(thread);
-      int64_t q = 0;
-      for (; q + kTileQueries <= count; q += kTileQueries) {
-        scan<kTileQueries>(queries, begin + q, rows, stride, s.depth, first, last, own + q);
+      if constexpr (sizeof(T) == 2) {
+        char* copy = call.workspace + thread * s.thread_bytes() + s.list_bytes() + s.found_bytes();
+#if defined(__AVX512F__)
+        if (s.near) {
+          const Rounded split(copy, s.split_rows, s.depth);
+          for (int64_t m = first; m < ceil_div(last - first, kRows) * kRows + first; ++m) {
+            split.set(m - first, rows + min64(m, last - 1) * stride, s.depth);
+          }
+          for_tiles(count, [&](int64_t q, auto tile) {
+            scan_near<decltype(tile)::value>(queries, begin + q, rounded, q, rows, stride, split, first, last, own + q);
+          });
+          return;
+        }
+#endif
+        if (s.copies) {
+          float* converted = reinterpret_cast<float*>(copy);
+          convert_rows(rows, stride, s.depth, first, last, converted);
+          for_tiles(count, [&](int64_t q, auto tile) {
+            scan<decltype(tile)::value>(queries, begin + q, converted, s.depth, s.depth, 0, last - first, first,
+                                        own + q);
+          });
+          return;
+        }
       }
-      for (; q < count; ++q) scan<1>(queries, begin + q, rows, stride, s.depth, first, last, own + q);
+      for_tiles(count, [&](int64_t q, auto tile) {
+        scan<decltype(tile)::value>(queries, begin + q, rows, stride, s.depth, first, last, 0, own + q);
+      });
     });
     call.pool->parallel_for(count, [&](int64_t q, int) {
       List& all = lists(0)[q];
