@@ -1,4 +1,4 @@
-// Tests of the CUDA kernels of layer norm, attention, contrastive loss and top-k beyond their shape tables: padding,
+// Tests of the CUDA kernels of layer norm, attention and contrastive loss beyond their shape tables: padding,
 // NaN, slices, batches, and bank conflicts. They run on the emulator, or on a GPU with VIDEOCLIP_DEVICE=cuda.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -102,86 +102,6 @@ for (const dtype of floats) {
     const got = await run(definitions.contrastiveLoss, [a, b, null], { scale: 3, reduction: "sum" });
     assert.ok(got[0].data.every(Number.isNaN) && Number.isNaN(got[1].data[0]) && got[2].data.every(Number.isNaN));
     assert.ok(got[1].data.subarray(1).every(Number.isFinite));
-  });
-
-  test(`top_k ${dtype}: NaN comes last, then places without a row; 0 equals -0`, async () => {
-    const encode = (list: number[]) =>
-      dtype === "f32" ? Float32Array.from(list) : Uint16Array.from(list, (x) => roundTo.encode(x, dtype));
-    const value = (shape: number[], list: number[]): CaseValue => ({
-      shape,
-      dtype,
-      data: encode(list),
-      values: Float64Array.from(list),
-    });
-    const inf = Infinity;
-    const rows = value([7, 2], [0, 0, -0, 0, Number.NaN, 1, 3, 0, -2, -0, -inf, 1, inf, 1]);
-    for (const Q of [1, 2, 9]) {
-      const query = value(
-        [Q, 2],
-        Array.from({ length: 2 * Q }, () => 1),
-      );
-      const [values, indices] = await run(definitions.topK, [query, rows], { k: 9, base: 10 });
-      for (let q = 0; q < Q; q++) {
-        assert.equal(
-          [...values.data.subarray(q * 9, q * 9 + 9)].map((x) => x + 0),
-          [inf, 3, 0, 0, -2, -inf, Number.NaN, -inf, -inf],
-        );
-        assert.equal([...indices.data.subarray(q * 9, q * 9 + 9)], [16, 13, 10, 11, 14, 15, 12, -1, -1]);
-      }
-    }
-  });
-
-  test(`top_k ${dtype}: the result of a query does not depend on the other queries`, async () => {
-    const [rows, queries] = [array("rows", [1501, 70], dtype), array("queries", [9, 70], dtype)];
-    const all = await run(definitions.topK, [queries, rows], { k: 12, base: 0 });
-    for (const q of [0, 8]) {
-      const one = { ...queries, shape: [1, 70], data: queries.data.slice(q * 70, (q + 1) * 70) };
-      const got = await run(definitions.topK, [one, rows], { k: 12, base: 0 });
-      got.forEach((x, i) => same(x.data, all[i].data.slice(q * 12, (q + 1) * 12)));
-    }
-  });
-}
-
-/** Expects that each of the queries has the same result alone as among the others. */
-async function sameAlone(queries: CaseValue, rows: CaseValue, k: number): Promise<void> {
-  const [Q, D] = queries.shape;
-  const all = await run(definitions.topK, [queries, rows], { k, base: 0 });
-  for (let q = 0; q < Q; q++) {
-    const one = { ...queries, shape: [1, D], data: queries.data.slice(q * D, (q + 1) * D) };
-    const got = await run(definitions.topK, [one, rows], { k, base: 0 });
-    got.forEach((x, i) => same(x.data, all[i].data.slice(q * k, (q + 1) * k), `query ${q}, output ${i}`));
-  }
-}
-
-for (const dtype of ["bf16", "f16"] as const) {
-  // Many queries are multiplied on tensor cores first, rounded to the type of the rows; one query is not.
-  test(`top_k of f32 queries and ${dtype} rows: scores closer than the rounding of the queries`, async () => {
-    const [D, M] = [72, 700];
-    const [one, noise, queries] = [array("row", [1, D]), array("noise", [M, D]), array("queries", [20, D])];
-    for (const size of [0.02, 0.004, 0.001, 0.0002]) {
-      const values = noise.data.map((x, i) => one.data[i % D] + size * x);
-      const data = Uint16Array.from(values, (x) => roundTo.encode(x, dtype));
-      const rows: CaseValue = { shape: [M, D], dtype, data, values: roundTo.decode(data, dtype) };
-      await sameAlone(queries, rows, 10);
-      await sameAlone({ ...queries, data: queries.data.map((x, i) => x * 10 ** ((i % 7) - 3)) }, rows, 10);
-    }
-  });
-
-  test(`top_k of f32 queries and ${dtype} rows: any scale, infinity and NaN`, async () => {
-    const [D, Q] = [24, 20];
-    const rows = array("rows", [200, D], dtype);
-    [Number.NaN, Infinity, -Infinity].forEach((x, i) => {
-      rows.data[(i * 70 + 3) * D + 7] = roundTo.encode(x, dtype);
-    });
-    rows.data.fill(0, 20 * D, 40 * D);
-    const queries = array("queries", [Q, D]);
-    const scales = [1, 1e-30, 1e30, 0, 1e-44, 3e38, 1e6];
-    const data = queries.data.map((x, i) => x * scales[Math.floor(i / D) % scales.length]);
-    data[8 * D + 5] = Number.NaN;
-    data[9 * D + 5] = Infinity;
-    data[10 * D + 5] = -Infinity;
-    await sameAlone({ ...queries, data }, rows, 7);
-    await sameAlone({ ...queries, data }, rows, 190);
   });
 }
 

@@ -159,12 +159,12 @@ __attribute__((noinline)) void scan(const Rows& queries, int64_t query, const T*
 }
 
 // Calls run(count) with `count` as a constant.
-template <int kMost = kTileQueries, class F>
+template <int kLargest = kTileQueries, class F>
 void with_count(int64_t count, const F& run) {
-  if constexpr (kMost > 1) {
-    if (count < kMost) return with_count<kMost - 1>(count, run);
+  if constexpr (kLargest > 1) {
+    if (count < kLargest) return with_count<kLargest - 1>(count, run);
   }
-  run(std::integral_constant<int, kMost>{});
+  run(std::integral_constant<int, kLargest>{});
 }
 
 // Calls run(query, count) for tiles of queries of about the same size.

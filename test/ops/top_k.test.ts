@@ -1,0 +1,122 @@
+// Tests of top-k beyond its shape table, on the CPU and on the emulator (a GPU with VIDEOCLIP_DEVICE=cuda). Rounded scores decide which
+// scores are computed, for several queries: no bit of a result may tell.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { applyOp, input, trace } from "#lib/graph/trace.js";
+import type { DType } from "#lib/graph/tensor.js";
+import { topK } from "#lib/ops/reduce/top_k.js";
+import { compile } from "#lib/runtime/compile.js";
+import { createDevice, type DeviceName } from "#lib/runtime/device.js";
+import { type CaseValue, makeInput, roundTo } from "./case_input.js";
+import { bytesOf } from "../support/numbers.js";
+
+const test = suite("top_k");
+const gpu = (process.env.VIDEOCLIP_DEVICE ?? "cuda-emulated") as DeviceName;
+const array = (label: string, shape: number[], dtype: DType = "f32") => makeInput({ shape, dtype }, label);
+const bytes = (data: ArrayBufferView) => bytesOf(data).toString("hex");
+const same = (a: ArrayBufferView, b: ArrayBufferView, message?: string) => assert.is(bytes(a), bytes(b), message);
+type Found = [values: { data: Float32Array }, indices: { data: Int32Array }];
+
+for (const name of ["cpu", gpu] as const) {
+  const device = createDevice({ device: name });
+  test.after(() => device.dispose());
+
+  const run = async ([queries, rows]: CaseValue[], attrs: { k: number; base: number }): Promise<Found> => {
+    const graph = trace(() => {
+      const inputs = [input("queries", queries.shape, queries.dtype), input("rows", rows.shape, rows.dtype)];
+      const [values, indices] = applyOp(topK, inputs, attrs);
+      return { values, indices };
+    });
+    const program = compile(graph, device);
+    const { values, indices } = await program.run<{ values: Float32Array; indices: Int32Array }>({
+      queries: queries.data,
+      rows: rows.data,
+    });
+    return [{ data: values }, { data: indices }];
+  };
+
+  for (const dtype of name === "cpu" ? (["f32", "f16"] as const) : (["f32", "bf16", "f16"] as const)) {
+    const queryType = name === "cpu" ? "f32" : dtype;
+    test(`${name}, ${dtype}: NaN comes last, then places without a row; 0 equals -0`, async () => {
+      const encode = (list: number[], dtype: DType) =>
+        dtype === "f32" ? Float32Array.from(list) : Uint16Array.from(list, (x) => roundTo.encode(x, dtype));
+      const value = (shape: number[], list: number[], dtype: DType): CaseValue => ({
+        shape,
+        dtype,
+        data: encode(list, dtype),
+        values: Float64Array.from(list),
+      });
+      const inf = Infinity;
+      const rows = value([7, 2], [0, 0, -0, 0, Number.NaN, 1, 3, 0, -2, -0, -inf, 1, inf, 1], dtype);
+      for (const Q of [1, 2, 9]) {
+        const query = value(
+          [Q, 2],
+          Array.from({ length: 2 * Q }, () => 1),
+          queryType,
+        );
+        const [values, indices] = await run([query, rows], { k: 9, base: 10 });
+        for (let q = 0; q < Q; q++) {
+          assert.equal(
+            [...values.data.subarray(q * 9, q * 9 + 9)].map((x) => x + 0),
+            [inf, 3, 0, 0, -2, -inf, Number.NaN, -inf, -inf],
+          );
+          assert.equal([...indices.data.subarray(q * 9, q * 9 + 9)], [16, 13, 10, 11, 14, 15, 12, -1, -1]);
+        }
+      }
+    });
+
+    test(`${name}, ${dtype}: the result of a query does not depend on the other queries`, async () => {
+      const [rows, queries] = [array("rows", [1501, 70], dtype), array("queries", [9, 70], queryType)];
+      const all = await run([queries, rows], { k: 12, base: 0 });
+      for (const q of [0, 8]) {
+        const one = { ...queries, shape: [1, 70], data: queries.data.slice(q * 70, (q + 1) * 70) };
+        const got = await run([one, rows], { k: 12, base: 0 });
+        got.forEach((x, i) => same(x.data, all[i].data.slice(q * 12, (q + 1) * 12)));
+      }
+    });
+  }
+
+  /** Expects that each of the queries has the same result alone as among the others. */
+  const sameAlone = async (queries: CaseValue, rows: CaseValue, k: number): Promise<void> => {
+    const [Q, D] = queries.shape;
+    const all = await run([queries, rows], { k, base: 0 });
+    for (let q = 0; q < Q; q++) {
+      const one = { ...queries, shape: [1, D], data: queries.data.slice(q * D, (q + 1) * D) };
+      const got = await run([one, rows], { k, base: 0 });
+      got.forEach((x, i) => same(x.data, all[i].data.slice(q * k, (q + 1) * k), `query ${q}, output ${i}`));
+    }
+  };
+
+  for (const dtype of name === "cpu" ? (["f16"] as const) : (["bf16", "f16"] as const)) {
+    test(`${name}, f32 queries and ${dtype} rows: scores closer than the rounding of the queries`, async () => {
+      const [D, M] = [72, 700];
+      const [one, noise, queries] = [array("row", [1, D]), array("noise", [M, D]), array("queries", [20, D])];
+      for (const size of [0.02, 0.004, 0.001, 0.0002]) {
+        const values = noise.data.map((x, i) => one.data[i % D] + size * x);
+        const data = Uint16Array.from(values, (x) => roundTo.encode(x, dtype));
+        const rows: CaseValue = { shape: [M, D], dtype, data, values: roundTo.decode(data, dtype) };
+        await sameAlone(queries, rows, 10);
+        await sameAlone({ ...queries, data: queries.data.map((x, i) => x * 10 ** ((i % 7) - 3)) }, rows, 10);
+      }
+    });
+
+    test(`${name}, f32 queries and ${dtype} rows: any scale, infinity and NaN`, async () => {
+      const [D, Q] = [24, 20];
+      const rows = array("rows", [200, D], dtype);
+      [Number.NaN, Infinity, -Infinity].forEach((x, i) => {
+        rows.data[(i * 70 + 3) * D + 7] = roundTo.encode(x, dtype);
+      });
+      rows.data.fill(0, 20 * D, 40 * D);
+      const queries = array("queries", [Q, D]);
+      const scales = [1, 1e-30, 1e30, 0, 1e-44, 3e38, 1e6];
+      const data = queries.data.map((x, i) => x * scales[Math.floor(i / D) % scales.length]);
+      data[8 * D + 5] = Number.NaN;
+      data[9 * D + 5] = Infinity;
+      data[10 * D + 5] = -Infinity;
+      await sameAlone({ ...queries, data }, rows, 7);
+      await sameAlone({ ...queries, data }, rows, 190);
+    });
+  }
+}
+
+test.run();
