@@ -3,7 +3,6 @@
 import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { suite } from "uvu";
@@ -135,14 +134,17 @@ test("the event loop stays free during runs", async () => {
   const encoder = VideoEncoder.random(1, { model: "s3d", preset, batch: 4 });
   const clips = new Uint8Array(4 * clipBytes);
   await encoder.encode(clips);
-  const delay = monitorEventLoopDelay({ resolution: 5 });
-  delay.enable();
-  for (let i = 0; i < 10; i++) await encoder.encode(clips);
-  delay.disable();
+  const ticks: number[] = [];
+  for (let i = 0; i < 5; i++) {
+    let count = 0;
+    const timer = setInterval(() => count++, 1);
+    await encoder.encode(clips);
+    clearInterval(timer);
+    ticks.push(count);
+  }
   encoder.dispose();
-  const p99 = delay.percentile(99) / 1e6;
-  process.stdout.write(`event-loop delay p99 ${p99.toFixed(1)} ms\n`);
-  assert.ok(p99 < 50, `${p99} ms`);
+  // a run takes some tenths of a second; one that holds the loop lets no timer through
+  assert.ok(Math.min(...ticks) >= 5, ticks.join());
 });
 
 test("a process with devices that were not disposed ends by itself", () => {
