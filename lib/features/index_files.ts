@@ -32,10 +32,14 @@ interface VideoRecord {
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
-/** The committed part of an index's files, opened for reading. Records are read on demand. */
+/** Bytes of a file that is kept in memory from its first use: a search reads thousands of records here and there. */
+const KEPT_BYTES = 64 << 20;
+
+/** The committed part of an index's files, opened for reading. Records are read on demand, those of small files from memory. */
 export class IndexFiles {
   #files: Record<FileKind, number>;
   #names?: string[];
+  #kept: Partial<Record<FileKind, Buffer>> = {};
 
   private constructor(
     readonly folder: string,
@@ -192,7 +196,15 @@ export class IndexFiles {
   }
 
   #read(kind: FileKind, at: number, bytes: number): Buffer {
+    const kept = (this.#kept[kind] ??= this.#keep(kind));
+    if (at + bytes <= kept.length) return kept.subarray(at, at + bytes);
     return readAt(this.path(kind), this.#files[kind], HEADER_BYTES + at, bytes);
+  }
+
+  /** The records of a small file; nothing of a large one. */
+  #keep(kind: FileKind): Buffer {
+    const size = committedBytes(kind, this.manifest) - HEADER_BYTES;
+    return readAt(this.path(kind), this.#files[kind], HEADER_BYTES, size <= KEPT_BYTES ? size : 0);
   }
 }
 
