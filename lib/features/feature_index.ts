@@ -295,6 +295,27 @@ export class FeatureIndex {
     });
   }
 
+  /**
+   * The row of a video whose middle is next to a time in seconds, f32 `[dim]`, and its span; undefined for a video without rows.
+   * @throws InvalidArgumentError for an unknown video @internal
+   */
+  async rowNextTo(
+    video: string,
+    time: number,
+  ): Promise<{ span: { start: number; end: number }; row: Float32Array } | undefined> {
+    return this.#use(async ({ files, rows }) => {
+      const index = files.names().indexOf(video);
+      if (index < 0) throw new InvalidArgumentError(`video: ${video} is not in the index`, { argument: "video" });
+      const spans = files.spansOf(index);
+      if (spans.length === 0) return undefined;
+      const distance = ({ start, end }: { start: number; end: number }) => Math.abs((start + end) / 2 - time);
+      const nearest = spans.reduce((best, span, i) => (distance(span) < distance(spans[best]) ? i : best), 0);
+      const { start, end } = spans[nearest];
+      const row = floats(rows.gather([{ first: files.video(index).first + nearest, count: 1 }]));
+      return { span: { start, end }, row };
+    });
+  }
+
   /** At most `count` rows, evenly spaced: f32 `[rows, dim]`. @internal */
   async sampleRows(count: number): Promise<Float32Array> {
     return this.#use(async ({ rows }) => {

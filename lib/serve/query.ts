@@ -118,13 +118,10 @@ async function nearestWindow(part: Found & { kind: "moment" }): Promise<{
   return served.use(async (index) => {
     const gone = "the video is not in the index any more";
     if (!index.videos().includes(name)) throw new RequestError(404, `${parameter}: ${gone}`);
-    const { spans, rows } = await index.rowsOf(name);
-    if (spans.length === 0) throw new RequestError(404, `${parameter}: this video has no rows`);
-    const distance = ({ start, end }: { start: number; end: number }) => Math.abs((start + end) / 2 - time);
-    const best = spans.reduce((nearest, span, i) => (distance(span) < distance(spans[nearest]) ? i : nearest), 0);
-    const vector = rows.slice(best * index.dim, (best + 1) * index.dim);
+    const found = await index.rowNextTo(name, time);
+    if (!found) throw new RequestError(404, `${parameter}: this video has no rows`);
     const place = { index: served.name, video: videoId(index.manifest.id, name), path: name };
-    return { vector, example: { ...place, ...spans[best], negative } };
+    return { vector: found.row, example: { ...place, ...found.span, negative } };
   });
 }
 
