@@ -299,20 +299,16 @@ export class FeatureIndex {
    * The row of a video whose middle is next to a time in seconds, f32 `[dim]`, and its span; undefined for a video without rows.
    * @throws InvalidArgumentError for an unknown video @internal
    */
-  async rowNextTo(
-    video: string,
-    time: number,
-  ): Promise<{ span: { start: number; end: number }; row: Float32Array } | undefined> {
+  async rowNextTo(video: string, time: number) {
     return this.#use(async ({ files, rows }) => {
       const index = files.names().indexOf(video);
       if (index < 0) throw new InvalidArgumentError(`video: ${video} is not in the index`, { argument: "video" });
-      const spans = files.spansOf(index);
+      const spans = files.spansOf(index).map(({ start, end }) => ({ start, end }));
       if (spans.length === 0) return undefined;
-      const distance = ({ start, end }: { start: number; end: number }) => Math.abs((start + end) / 2 - time);
-      const nearest = spans.reduce((best, span, i) => (distance(span) < distance(spans[best]) ? i : best), 0);
-      const { start, end } = spans[nearest];
+      const distances = spans.map(({ start, end }) => Math.abs((start + end) / 2 - time));
+      const nearest = distances.reduce((best, distance, i) => (distance < distances[best] ? i : best), 0);
       const row = floats(rows.gather([{ first: files.video(index).first + nearest, count: 1 }]));
-      return { span: { start, end }, row };
+      return { span: spans[nearest], row };
     });
   }
 
