@@ -1,7 +1,17 @@
 // npm run pack:all [FOLDER]: packs the main package, a package for each platform whose addon `npm run prebuild` has made, and
 // the kernels for GPUs, as tarballs, and writes a bill of materials. It packs copies, so that the clone does not change.
 import { spawnSync } from "node:child_process";
-import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -51,6 +61,19 @@ function pack(destination, fill) {
   }
 }
 
+/** Removes source maps, whose sources are not in the package, and the lines of the files that name them. */
+function removeMaps(dist) {
+  for (const entry of readdirSync(dist, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name);
+    if (path.endsWith(".map")) rmSync(path);
+    else if (/\.c?js$/.test(path)) {
+      const text = readFileSync(path, "utf8");
+      const without = text.replace(/\n\/\/# sourceMappingURL=\S+\s*$/, "\n");
+      if (without !== text) writeFileSync(path, without);
+    }
+  }
+}
+
 /** Packs the main package, which is the same for all platforms. */
 export function packMain(destination) {
   return pack(destination, (folder) => {
@@ -59,6 +82,7 @@ export function packMain(destination) {
     writeDoors(root);
     for (const name of ["README.md", ...wanted])
       if (existsSync(join(root, name))) cpSync(join(root, name), join(folder, name), { recursive: true });
+    removeMaps(join(folder, "dist"));
     // these packages exist once they are published; a clone does without
     const optionalDependencies = Object.fromEntries(PLATFORMS.map((platform) => [`@videoclip/${platform}`, version]));
     const peerDependencies = { ...rest.peerDependencies, "@videoclip/cuda": version };
