@@ -1,5 +1,5 @@
 // An approximate index in LanceDB of the rows of an index, for more rows than fit in memory, and a search in it.
-//   npm install videoclip @lancedb/lancedb apache-arrow
+//   npm install @lancedb/lancedb apache-arrow
 //   node examples/lancedb.mjs INDEX TABLES SENTENCE
 // INDEX is a folder that `videoclip index` wrote. TABLES is a folder for LanceDB, whose table is made if it is missing.
 import * as lancedb from "@lancedb/lancedb";
