@@ -273,8 +273,7 @@ export class FeatureIndex {
     this.#checkQueries("vector", vector, 1);
     signal?.throwIfAborted();
     return this.#use(async ({ files, rows }) => {
-      const index = files.names().indexOf(video);
-      if (index < 0) throw new InvalidArgumentError(`video: ${video} is not in the index`, { argument: "video" });
+      const index = files.numberOf(video);
       const { first, rows: count } = files.video(index);
       const scores = await rows.scores(vector, { first, count }, signal);
       return { spans: files.spansOf(index).map(({ start, end }) => ({ start, end })), scores };
@@ -287,8 +286,7 @@ export class FeatureIndex {
    */
   async rowsOf(video: string): Promise<{ spans: { start: number; end: number }[]; rows: Float32Array }> {
     return this.#use(async ({ files, rows }) => {
-      const index = files.names().indexOf(video);
-      if (index < 0) throw new InvalidArgumentError(`video: ${video} is not in the index`, { argument: "video" });
+      const index = files.numberOf(video);
       const { first, rows: count } = files.video(index);
       const values = floats(rows.gather([{ first, count }]));
       return { spans: files.spansOf(index).map(({ start, end }) => ({ start, end })), rows: values };
@@ -301,8 +299,7 @@ export class FeatureIndex {
    */
   async rowNextTo(video: string, time: number) {
     return this.#use(async ({ files, rows }) => {
-      const index = files.names().indexOf(video);
-      if (index < 0) throw new InvalidArgumentError(`video: ${video} is not in the index`, { argument: "video" });
+      const index = files.numberOf(video);
       const spans = files.spansOf(index).map(({ start, end }) => ({ start, end }));
       if (spans.length === 0) return undefined;
       const distances = spans.map(({ start, end }) => Math.abs((start + end) / 2 - time));

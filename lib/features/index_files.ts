@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
+import { InvalidArgumentError } from "../base/errors.js";
 import {
   checkHeader,
   committedBytes,
@@ -39,6 +40,7 @@ const KEPT_BYTES = 64 << 20;
 export class IndexFiles {
   #files: Record<FileKind, number>;
   #names?: string[];
+  #numbers?: ReadonlyMap<string, number>;
   #kept: Partial<Record<FileKind, Buffer>> = {};
 
   private constructor(
@@ -151,6 +153,14 @@ export class IndexFiles {
       this.#text(bytes.subarray(nameAt, nameAt + nameBytes), i),
     );
     return this.#names;
+  }
+
+  /** The number of the video with this name. @throws InvalidArgumentError for an unknown video */
+  numberOf(name: string): number {
+    this.#numbers ??= new Map(this.names().map((other, i) => [other, i]));
+    const number = this.#numbers.get(name);
+    if (number !== undefined) return number;
+    throw new InvalidArgumentError(`video: ${name} is not in the index`, { argument: "video" });
   }
 
   close(): void {

@@ -1,3 +1,4 @@
+import { InvalidArgumentError } from "../base/errors.js";
 import type { FeatureIndex } from "../features/feature_index.js";
 import type { Sentence } from "./answer_fit.js";
 import type { ExampleResult } from "./answers.js";
@@ -116,9 +117,10 @@ async function nearestWindow(part: Found & { kind: "moment" }): Promise<{
 }> {
   const { served, name, time, negative, parameter } = part;
   return served.use(async (index) => {
-    const gone = "the video is not in the index any more";
-    if (!index.videos().includes(name)) throw new RequestError(404, `${parameter}: ${gone}`);
-    const found = await index.rowNextTo(name, time);
+    const found = await index.rowNextTo(name, time).catch((error: unknown) => {
+      const isGone = error instanceof InvalidArgumentError;
+      throw isGone ? new RequestError(404, `${parameter}: the video is not in the index any more`) : error;
+    });
     if (!found) throw new RequestError(404, `${parameter}: this video has no rows`);
     const place = { index: served.name, video: videoId(index.manifest.id, name), path: name };
     return { vector: found.row, example: { ...place, ...found.span, negative } };

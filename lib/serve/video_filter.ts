@@ -22,6 +22,7 @@ export async function videoFilter(
   { path = "", min_seconds: low = 0, max_seconds: high = Number.POSITIVE_INFINITY, field = [] }: SearchParameters,
   fields: VideoFields,
 ): Promise<((name: string) => boolean) | undefined> {
+  if (path === "" && low <= 0 && high === Number.POSITIVE_INFINITY && field.length === 0) return undefined;
   const lengths = low > 0 || high < Number.POSITIVE_INFINITY ? await lengthsOf(index) : undefined;
   const accepts = (name: string): boolean => {
     const seconds = lengths?.get(name) ?? 0;

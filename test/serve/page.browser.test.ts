@@ -270,6 +270,7 @@ inBrowser("the accessibility checker axe finds nothing, in light and in dark, wi
       const like = await page.evaluate("new URL(document.querySelector('.like').href).search.slice(1)");
       await page.go(`${server.url}?q=${encodeURIComponent(STAR)}&${like}&not=${encodeURIComponent(SQUARE)}`);
       await page.until(`${results} > 2 && ${idle} && document.querySelector('#examples li')`);
+      await page.until("document.getAnimations().length === 0"); // pale while they fade in, the results have less contrast
       await page.evaluate(`${axe}; undefined`);
       const found = await page.evaluate(
         "axe.run().then(({ violations, passes }) => ({ passes: passes.length, violations: violations.map(({ id, impact, nodes }) => `${impact} ${id}: ${nodes[0].html}`) }))",
