@@ -35,7 +35,9 @@ const flag = (description: string) =>
 const MAX_PARTS = 8;
 const ID = "[A-Za-z0-9_-]{22}";
 /** `VIDEO@SECONDS`. */
-const MOMENT = new RegExp(`^(${ID})@(\\d{1,9}(?:\\.\\d{1,9})?)$`);
+const MOMENT = new RegExp(`^(${ID})@(\\d{1,9}(?:\\.\\d+)?)$`);
+/** What can only have been meant as a moment: no sentence begins so. */
+const LIKE_MOMENT = new RegExp(`^${ID}@`);
 /** A picture that was sent before. */
 const PICTURE = new RegExp(`^picture:(${ID})$`);
 
@@ -83,7 +85,11 @@ const searchParameters = z.strictObject({
       z
         .string()
         .max(MAX_TEXT)
-        .refine((text) => text.trim() !== "", "expected a text"),
+        .refine((text) => text.trim() !== "", "expected a text")
+        .refine(
+          (text) => !LIKE_MOMENT.test(text) || partOf(text).kind === "moment",
+          "expected a time in seconds behind the id of a video and @",
+        ),
     )
     .max(MAX_PARTS)
     .meta({ description: `Less like this: a sentence, or what like takes; the mean of their scores is subtracted` }),

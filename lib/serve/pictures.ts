@@ -77,11 +77,11 @@ export class Pictures {
     if (!known) throw new RequestError(415, `the type of a picture must be one of ${PICTURE_TYPES.join(", ")}`);
     if (!body) throw new RequestError(400, noBody);
     // before anything is received: an index whose model has no video encoder says so at once
-    const { space, encoder } = this.#encoderOf(served);
+    const { space, key, encoder } = this.#encoderOf(served);
     const path = join(this.#scratch.path, `${randomUUID()}.${known.ending}`);
     try {
       const hash = await this.receiving.run(() => receive(body, path, known.fits, signal), signal);
-      const id = videoId(space, hash);
+      const id = videoId(key, hash); // the same bytes are another row where features are made with other settings
       if (!this.kept.get(id)) {
         const picture = await this.encoding.run(() => encode(encoder, space, path, signal), signal);
         this.kept.set(id, picture, picture.jpeg.length + picture.vector.byteLength + 200);
@@ -93,13 +93,13 @@ export class Pictures {
     }
   }
 
-  #encoderOf({ current }: ServedIndex): { space: string; encoder: PictureEncoder } {
+  #encoderOf({ current }: ServedIndex): { space: string; key: string; encoder: PictureEncoder } {
     const space = spaceOf(current);
     // features of two indexes with one model may be made with other settings
     const key = JSON.stringify([space, current.settings.features, current.settings.window]);
     let encoder = this.#encoders.get(key);
     if (!encoder) this.#encoders.set(key, (encoder = PictureEncoder.of(current, this.encoders.encoder(space))));
-    return { space, encoder };
+    return { space, key, encoder };
   }
 
   dispose(): void {

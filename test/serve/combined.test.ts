@@ -109,6 +109,13 @@ test("wrong parts and lengths are refused by name", async () => {
     [`q=a&not=${id}@1`, 404, /^not: no index has a video/],
     [`like=picture:${id}`, 404, /^like: this picture is not known any more: send it again$/],
     ["like=picture:x", 400, /^like: expected the id of a video, @ and a time in seconds, or picture:/],
+    [`q=a&not=${id}@0.5338666666666667`, 404, /^not: no index has a video/],
+    [`q=a&like=${id}@0.5338666666666667`, 404, /^like: no index has a video/],
+    ...["", "1e3", "1.", "-1", "1%20"].map((time): [string, number, RegExp] => [
+      `q=a&not=${id}@${time}`,
+      400,
+      /^not: expected a time in seconds behind the id of a video and @$/,
+    ]),
     [`not=${id}@1`, 400, /^q: give a sentence/],
     [`q=a${"&like=".concat(id, "@1").repeat(9)}`, 400, /^like: /],
     [`q=a${"&not=b".repeat(9)}`, 400, /^not: /],

@@ -5,7 +5,7 @@ import * as assert from "uvu/assert";
 import { partOf } from "#lib/serve/parameters.js";
 import { pageFile, pagePaths } from "#lib/serve/page_files.js";
 import { placeOf, scaleOf } from "#lib/serve/page/scale.js";
-import { addressOf, exampleOf, type PageState, readState, requestOf } from "#lib/serve/page/state.js";
+import { addressOf, exampleOf, momentExample, type PageState, readState, requestOf } from "#lib/serve/page/state.js";
 import { clock, fileName } from "#lib/serve/page/text.js";
 import { clock as libraryClock } from "#lib/video/html.js";
 
@@ -67,6 +67,18 @@ test("examples and sentences are the same for the page and the server", () => {
   assert.equal(exampleOf(`picture:${ID}`), { kind: "picture", id: ID, time: 0 });
   const texts = [`${ID}@4.5`, `picture:${ID}`, `${ID}@`, `${ID}@1e3`, "picture:x", "a ring", `${ID}@1 `];
   for (const text of texts) assert.is(exampleOf(text)?.kind ?? "text", partOf(text).kind, text);
+});
+
+test("the middle of any window is an example for the page and the server", () => {
+  assert.is(momentExample(ID, 0, 1.0677333333333334), `${ID}@0.534`);
+  for (const text of [
+    momentExample(ID, 0, 1.0677333333333334),
+    momentExample(ID, 0, 1e-7),
+    `${ID}@0.5338666666666667`,
+  ]) {
+    assert.is(partOf(text).kind, "moment", text);
+    assert.is(exampleOf(text)?.kind, "moment", text);
+  }
 });
 
 test("the scale has zero in it", () => {

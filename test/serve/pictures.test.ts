@@ -102,6 +102,24 @@ test("a clip is encoded like the videos of the index: its row is that of the fir
   assert.ok(Math.abs(own.score - length) < 0.01 * length, `${own.score} ${length}`);
 });
 
+test("a picture for one index is not the answer for another with the same model and other settings", async () => {
+  const index = await FeatureIndex.open(join(root, "index"));
+  const { text, settings } = index.manifest;
+  const { dim } = index;
+  index.dispose();
+  (await FeatureIndex.create(join(root, "shorter"), { dim, text, settings: { ...settings, window: 2 } })).dispose();
+  const both = await served([join(root, "index"), join(root, "shorter")]);
+  const body = Uint8Array.from(readFileSync(join(videos, nameOf(2))));
+  const sent: { picture: string; features: number }[] = [];
+  for (const name of ["index", "shorter"]) {
+    const request = { method: "POST", body, headers: { "content-type": "video/mp4" } };
+    sent.push((await (await both.get(`/api/pictures?index=${name}`, request)).json()) as (typeof sent)[number]);
+  }
+  await both.close();
+  assert.equal(sent.map(({ features }) => features), [4, 2]); // prettier-ignore
+  assert.is.not(sent[0].picture, sent[1].picture);
+});
+
 test("what is no picture is refused by type, by its first bytes and by the decoder", async () => {
   const bytes = (text: string) => Uint8Array.from(Buffer.from(text, "latin1"));
   const playlist = `#EXTM3U\n#EXTINF:1,\n${join(videos, nameOf(0))}\n#EXT-X-ENDLIST\n\0`;

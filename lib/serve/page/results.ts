@@ -4,7 +4,7 @@ import { chart } from "./chart.js";
 import { html } from "./dom.js";
 import { player } from "./player.js";
 import { type Scale, scaleOf } from "./scale.js";
-import { addressOf, type PageState } from "./state.js";
+import { addressOf, momentExample, type PageState } from "./state.js";
 import { strip } from "./strip.js";
 import { clock, fileName, scoreText } from "./text.js";
 
@@ -57,7 +57,7 @@ function momentItem(moment: MomentResult, play: (seconds: number) => void, state
     span,
   );
   button.addEventListener("click", () => play(start));
-  const example = `${video}@${(start + end) / 2}`;
+  const example = momentExample(video, start, end);
   const alone = { q: "", not: "", threshold: "", like: [example], unlike: [] };
   const link = (text: string, change: Partial<PageState>) =>
     html(

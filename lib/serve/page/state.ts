@@ -41,6 +41,10 @@ export function exampleOf(text: string): Example | undefined {
   return picture === undefined ? undefined : { kind: "picture", id: picture, time: 0 };
 }
 
+/** The example for a window of a video, its start and end in seconds: its middle, to a thousandth of a second. */
+export const momentExample = (id: string, start: number, end: number): string =>
+  `${id}@${((start + end) / 2).toFixed(3)}`;
+
 /** The texts of the state, with their names in addresses and in the form. */
 export const TEXTS = {
   q: "q",
