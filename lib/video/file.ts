@@ -1,6 +1,7 @@
 import { type FileHandle, lstat, open } from "node:fs/promises";
 import { type ErrorCode, VideoError } from "../base/errors.js";
 import { readPictureFacts } from "./pixels/exif.js";
+import { type PictureSize, readPictureSize } from "./pixels/picture_size.js";
 import type { PictureColors } from "./pixels/picture_colors.js";
 import { TO_READ } from "../base/open_flags.js";
 import { isRiff, riffEnd } from "./pixels/riff.js";
@@ -13,6 +14,8 @@ export interface FileFacts {
   image?: "jpeg_pipe" | "png_pipe" | "webp_pipe" | undefined;
   /** The EXIF orientation of a still image, 1 to 8. */
   orientation?: number | undefined;
+  /** Pixels of a picture as its header says. */
+  pictureSize?: PictureSize | undefined;
   /** What a PNG says of its colours in its chunk cICP, in FFmpeg's names. */
   colors?: PictureColors | undefined;
   /** What it is, where some versions of FFmpeg cannot decode it. */
@@ -78,8 +81,9 @@ async function inspect(path: string, file: FileHandle, size: number, head: Buffe
   const declaredSize = declared > size ? declared : undefined;
   if (image !== undefined) {
     const { orientation, isAnimated, colors } = await readPictureFacts(image, read);
-    if (isAnimated) return { path, size, picture: "an animated WebP", declaredSize };
-    return { path, size, image, orientation, colors };
+    const pictureSize = await readPictureSize(image, read);
+    if (isAnimated) return { path, size, picture: "an animated WebP", pictureSize, declaredSize };
+    return { path, size, image, pictureSize, orientation, colors };
   }
   if (isText(head)) throw videoError("ERR_VIDEO_FORMAT", path, "is a text file, not a video or image");
   if (head.every((byte) => byte === 0)) {

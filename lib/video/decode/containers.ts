@@ -20,3 +20,16 @@ export function checkPixels(file: FileFacts, width: number, height: number): voi
   const reason = `its picture of ${width} x ${height} pixels is larger than the limit of ${maxPixels}`;
   throw videoError("ERR_VIDEO_FORMAT", file.path, reason);
 }
+
+/**
+ * Refuses a picture by its header: finding out what a file has decodes its begin, without a limit, and a small file can
+ * have a picture of gigabytes.
+ * @throws VideoError for a picture that is larger than the limit of its file, or does not say how large it is
+ */
+export function checkHeader(file: FileFacts): void {
+  const { maxPixels, image, pictureSize } = file;
+  if (maxPixels === undefined) return;
+  if (pictureSize) checkPixels(file, pictureSize.width, pictureSize.height);
+  else if (image !== undefined)
+    throw videoError("ERR_VIDEO_FORMAT", file.path, "the header of the picture does not have its size");
+}

@@ -22,7 +22,7 @@ import {
   Packet,
 } from "node-av/lib";
 import { chooseStream } from "./choose_stream.js";
-import { checkContainer, checkPixels } from "./containers.js";
+import { checkContainer, checkHeader, checkPixels } from "./containers.js";
 import { earlyEnd, endOfVideo, type StreamFacts } from "./ending.js";
 import { type FileFacts, notDecoded, videoError } from "../file.js";
 import { UnbrokenClips } from "../clips/broken_spans.js";
@@ -90,6 +90,7 @@ export function openCodec(codec: CodecContext, decoder: Codec, { maxPixels }: Fi
 
 /** Opens a file and its video stream. @throws VideoError */
 export function openStream(input: FormatContext, file: FileFacts): { stream: Stream; decoder: Codec } {
+  checkHeader(file);
   const format = file.image === undefined ? null : InputFormat.findInputFormat(file.image);
   // Only local files: a playlist or a reference inside a file must not open the network. All programs of a transport stream are looked
   // for, as FFmpeg's own programs do.
@@ -100,6 +101,8 @@ export function openStream(input: FormatContext, file: FileFacts): { stream: Str
     throw notDecoded(file, videoError("ERR_VIDEO_FORMAT", file.path, `is not a video or image: ${text(opened)}`));
   }
   checkContainer(file, input.iformat?.name ?? "");
+  // before the next call, which decodes frames without a limit; the container has the sizes of most videos
+  for (const { codecpar } of input.streams) checkPixels(file, codecpar.width, codecpar.height);
   input.findStreamInfoSync();
   const candidates = input.streams.map((stream) => ({
     stream,
