@@ -45,7 +45,7 @@ export function indexCommand(): Command {
     .option("--seconds <s>", "seconds between features, where their times are not known", number)
     .option(
       "--replace",
-      "embed videos again that are there already. An index of another model or with other settings is replaced as a whole: it stays until the new one is complete, and all its videos need features",
+      "embed videos again that are there already. An index of another model or with other settings is replaced as a whole: it stays until the new one is complete, and all its videos need features that can be used",
     )
     .option(
       "--any-weights",

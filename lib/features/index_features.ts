@@ -1,6 +1,6 @@
 import { existsSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { InvalidArgumentError } from "../base/errors.js";
+import { DatasetError, InvalidArgumentError } from "../base/errors.js";
 import { quietly } from "../base/files.js";
 import type { VideoClip } from "../models/videoclip/videoclip.js";
 import { embedFolder, type EmbedFolderOptions, resolveWindow } from "./embed_folder.js";
@@ -12,7 +12,7 @@ import { modelSearch } from "./fit/model_search.js";
 import { writeFit } from "./fit/index_fit.js";
 import { checkFeatureOrigin } from "./feature_origin.js";
 import { IndexError, type IndexSettings, MANIFEST, type RowDType } from "./index_format.js";
-import type { IndexContent } from "./index_writer.js";
+import type { IndexContent, IndexedVideo } from "./index_writer.js";
 import type { IndexTextEncoder } from "./index_text_encoder.js";
 
 export interface IndexFeaturesOptions extends EmbedFolderOptions, OpenIndexOptions {
@@ -30,7 +30,7 @@ export interface IndexFeaturesOptions extends EmbedFolderOptions, OpenIndexOptio
   text?: IndexTextEncoder | undefined;
   /**
    * Embed and index existing videos again. Default: skip them. An index with other settings or of another model is
-   * replaced as a whole, in one step at the end: then all its videos need features.
+   * replaced as a whole, in one step at the end: then all its videos need features that can be used.
    */
   replace?: boolean | undefined;
   onProgress?: ((progress: { videos: number; rows: number; total: number }) => void) | undefined;
@@ -58,7 +58,7 @@ export interface IndexFeaturesSummary {
  * or do not fit, are left out and listed. If it fails, an existing index is as it was, and a new one is not there; if it
  * is interrupted, the videos so far are saved.
  * @throws IndexError when the index has other settings or another model; InvalidArgumentError; DatasetError when no
- * features can be used; VideoClipError `ERR_WRITE`
+ * features can be used, or not those of every video of an index that is replaced as a whole; VideoClipError `ERR_WRITE`
  */
 export async function indexFeatures(
   folders: readonly string[],
@@ -97,17 +97,23 @@ export async function indexFeatures(
     const embedded = embedFolder(features, { ...options, ...windows, width, limit, failures, skip });
     // first, so that features that cannot be embedded leave no empty index behind, and an old one as it is
     const first = await embedded.next();
+    const old = difference && index;
+    const written = new Set<string>();
+    if (first.done && old) checkAllWritten(old, features, written, failures);
     if (first.done && (!index || difference)) throw failures.list[0].error;
     const undo = index ? "changes" : "index";
     index ??= await FeatureIndex.create(out, { ...options, ...content });
-    const videos = await index.write(behind(first, embedded), {
+    const videos = await index.write(behind(first, embedded, written), {
       replace,
       remove: outdated,
       removeLast: movedVideos(features, known),
       text: text?.info,
       fresh: difference ? content : undefined,
       undo,
-      beforeEnd: () => failures.write(out),
+      beforeEnd: () => {
+        if (old) checkAllWritten(old, features, written, failures);
+        failures.write(out);
+      },
       signal,
       onProgress: (done) => onProgress?.({ ...done, total }),
     });
@@ -171,10 +177,38 @@ function checkAllThere(index: FeatureIndex, { files }: ExtractedFeatures): void 
   );
 }
 
-/** The window that the user names; otherwise that of the index, or the one with which the model is searched best. */
+/**
+ * Features that are there may still be unusable, which shows when they are read: then an index that replaces another as a
+ * whole would lose these videos.
+ * @throws DatasetError, before anything was replaced
+ */
+function checkAllWritten(
+  index: FeatureIndex,
+  { files }: ExtractedFeatures,
+  written: ReadonlySet<string>,
+  failures: FeatureFailures,
+): void {
+  const replaced = new Set(files.flatMap((f) => (written.has(f.video) ? [f.video, ...(f.movedFrom ?? [])] : [])));
+  const lost = index.videos().filter((video) => !replaced.has(video));
+  if (lost.length === 0) return;
+  const what = lost.length === 1 ? "1 video" : `${lost.length} videos`;
+  const names = lost.slice(0, 3).join(", ") + (lost.length > 3 ? ", …" : "");
+  const reason = failures.list.find(({ video }) => video === lost[0])?.error.message;
+  throw new DatasetError(
+    "ERR_FEATURES",
+    `the features of ${what} of the index in ${index.folder} cannot be used (${names})${reason ? `: ${reason}` : ""}. An index that replaces this one would lose them, so nothing was changed: extract these videos again, or take them out of the index with FeatureIndex.remove, or use another --out`,
+    { file: index.folder, received: lost.slice(0, 10) },
+  );
+}
+
+/**
+ * The window that the user names; otherwise that of the index, if it was made with these weights; otherwise the one with
+ * which the model is searched best.
+ */
 function windowsFor(model: VideoClip, { window, hop, modelPath }: IndexFeaturesOptions, index?: FeatureIndex) {
   if (window !== undefined) return resolveWindow(model, { window, hop });
-  const known = index ? index.settings : modelPath === undefined ? {} : modelSearch(modelPath, model.weightsHash);
+  const search = () => (modelPath === undefined ? undefined : modelSearch(modelPath, model.weightsHash));
+  const known = index?.settings.weights === model.weightsHash ? index.settings : search();
   const number = (value: unknown) => (typeof value === "number" ? value : undefined);
   return resolveWindow(model, { window: number(known?.window), hop: hop ?? number(known?.hop) });
 }
@@ -207,11 +241,16 @@ async function widthOf({ settings, files }: ExtractedFeatures): Promise<number> 
   return [...counts].reduce((best, other) => (other[1] > best[1] ? other : best))[0];
 }
 
-/** An iterator with its first result put back. */
-async function* behind<T>(first: IteratorResult<T, unknown>, others: AsyncGenerator<T>): AsyncGenerator<T> {
-  if (first.done) return;
-  yield first.value;
-  yield* others;
+/** An iterator with its first result put back. The names of the videos that were taken from it are noted. */
+async function* behind(
+  first: IteratorResult<IndexedVideo, unknown>,
+  others: AsyncGenerator<IndexedVideo>,
+  taken: Set<string>,
+): AsyncGenerator<IndexedVideo> {
+  for (let next = first; !next.done; next = await others.next()) {
+    taken.add(next.value.video);
+    yield next.value;
+  }
 }
 
 /**

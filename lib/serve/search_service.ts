@@ -85,7 +85,7 @@ export class SearchService {
         throw new RequestError(400, "index: these indexes have different models, so their scores cannot be compared");
       const query = await queryOf(index, parts, this.#sources, signal);
       const { encoders } = this.#sources;
-      return answer(this.#rows, opened, query, parameters, signal, (each) => encoders.fit(each, signal));
+      return answer(this.#rows, opened, query, parameters, signal, (each) => encoders.fit(each));
     });
   }
 
@@ -132,11 +132,11 @@ async function answer(
   query: Query,
   parameters: SearchParameters,
   signal: AbortSignal,
-  fitOf: (index: FeatureIndex) => Promise<IndexFit | undefined>,
+  fitOf: (index: FeatureIndex) => IndexFit | undefined,
 ): Promise<SearchAnswer> {
   const { offset, limit, threshold = Number.NEGATIVE_INFINITY, group, timeline } = parameters;
   const { results, best, truncated } = await find(rows, opened, query, parameters, offset + limit + 1, signal);
-  const fit = query.sentence && (await fitOfAnswer(query.sentence, best, fitOf));
+  const fit = query.sentence && fitOfAnswer(query.sentence, best, fitOf);
   const page = results.slice(offset, offset + limit);
   const lines = new Map<string, { line: TimeLineResult; moments: MomentResult[] }>();
   if (timeline || group) {

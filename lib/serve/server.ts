@@ -44,9 +44,12 @@ export async function startServer(folders: readonly string[], options: ServeOpti
       log({ event: "reload", index, ...(error === undefined ? {} : { message: (error as Error).message }) });
     };
     for (const [i, folder] of folders.entries()) {
-      const onChange = (index: Parameters<TextEncoders["open"]>[0]) => encoders.open(index);
+      // a changed index answers before it is measured
+      const onChange = async (index: Parameters<TextEncoders["open"]>[0]) => void (await encoders.open(index));
       indexes.push(await ServedIndex.open(names[i], folder, { threads, onChange, onReload }));
-      await encoders.open(indexes[i].current);
+      await (
+        await encoders.open(indexes[i].current)
+      ).measured;
       signal?.throwIfAborted();
     }
     const guard = new Guard({ host, token, allowedHosts: options.allowedHosts });

@@ -29,26 +29,33 @@ export const spaceOf = ({ manifest: { text, id } }: FeatureIndex): string =>
 export class TextEncoders {
   #open = new Map<string, { encoder: IndexTextEncoder; rows: Map<string, EncodedText> }>();
 
+  #fits = new WeakMap<FeatureIndex, IndexFit | undefined>();
+
   constructor(private readonly options: OpenTextEncoderOptions) {}
 
-  /** Opens the encoder of an index unless it is open, and measures what fits. @throws IndexError, InvalidArgumentError, WeightsError */
-  async open(index: FeatureIndex): Promise<void> {
+  /**
+   * Opens the encoder of an index unless it is open, and begins to measure what fits.
+   * @returns the end of the measurement, which answers do without until then
+   * @throws IndexError, InvalidArgumentError, WeightsError
+   */
+  async open(index: FeatureIndex): Promise<{ measured: Promise<void> }> {
     const { text } = index;
     const space = spaceOf(index);
-    if (!text) return;
-    if (!this.#open.has(space)) {
+    if (!text) return { measured: Promise.resolve() };
+    let opened = this.#open.get(space);
+    if (!opened) {
       const encoder = await openTextEncoder(text, this.options);
-      if (this.#open.has(space)) encoder.dispose();
-      else this.#open.set(space, { encoder, rows: new Map() });
+      opened = this.#open.get(space);
+      if (opened) encoder.dispose();
+      else this.#open.set(space, (opened = { encoder, rows: new Map() }));
     }
-    // now, so that no search waits for it
-    await this.fit(index);
+    const measured = fitOf(index, opened.encoder).then((fit) => void this.#fits.set(index, fit));
+    return { measured };
   }
 
-  /** What unrelated sentences score with an index, whose encoder is open. */
-  async fit(index: FeatureIndex, signal?: AbortSignal): Promise<IndexFit | undefined> {
-    const opened = this.#open.get(spaceOf(index));
-    return opened && fitOf(index, opened.encoder, signal);
+  /** What unrelated sentences score with an index; undefined also until it is measured. */
+  fit(index: FeatureIndex): IndexFit | undefined {
+    return this.#fits.get(index);
   }
 
   /** The open encoder of a space, if it has one. */

@@ -31,6 +31,11 @@ export interface TrainingState {
   sinceBest?: number | undefined;
 }
 
+/** Evaluations since the best one by a metric; none if the best one is by another. */
+export function evaluationsSinceBest({ best, sinceBest = 0 }: TrainingState, metric: string | undefined): number {
+  return best && best.metric !== metric ? 0 : sinceBest;
+}
+
 /** The weights of a checkpoint or of a model's folder. */
 export const MODEL = "model.safetensors";
 const OPTIMIZER = "optimizer.safetensors";

@@ -8,7 +8,7 @@ import { elements } from "../graph/tensor.js";
 import { initialValues } from "../nn/initial.js";
 import { Prefetcher } from "./prefetcher.js";
 import { ChunkedStep } from "./chunked_step.js";
-import { type BestEvaluation, Checkpoints, runExists, type TrainingState } from "./checkpoint.js";
+import { type BestEvaluation, Checkpoints, evaluationsSinceBest, runExists, type TrainingState } from "./checkpoint.js";
 import { initialLossScale, nextLossScale } from "./loss_scale.js";
 import { MetricsFile } from "./metrics.js";
 import { Optimizer } from "./optimizer.js";
@@ -100,8 +100,8 @@ export class Trainer<I extends string = string, O extends string = string, T ext
 
   /** Whether there was no better evaluation for as long as `patience` waits: the run has ended. */
   get stopped(): boolean {
-    const { patience = Infinity } = this.options.evaluation ?? {};
-    return (this.#state.sinceBest ?? 0) >= patience;
+    const { patience = Infinity, best } = this.options.evaluation ?? {};
+    return evaluationsSinceBest(this.#state, best?.metric) >= patience;
   }
 
   /** Keys and shapes of the trained parameters; empty before the first step. */
@@ -317,12 +317,12 @@ export class Trainer<I extends string = string, O extends string = string, T ext
         received: best.metric,
       });
     }
-    const { step, sinceBest = 0, best: known } = this.#state;
+    const { step, best: known } = this.#state;
     const before = known?.metric === best.metric ? known.value : best.mode === "max" ? -Infinity : Infinity;
     if (best.mode === "max" ? value > before : value < before) {
       this.#state = { ...this.#state, best: { step, metric: best.metric, value }, sinceBest: 0 };
     } else {
-      this.#state = { ...this.#state, sinceBest: sinceBest + 1 };
+      this.#state = { ...this.#state, sinceBest: evaluationsSinceBest(this.#state, best.metric) + 1 };
     }
     return result;
   }

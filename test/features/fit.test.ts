@@ -157,6 +157,26 @@ test("an open index is measured once, and again when it has grown; fit: false do
   index.dispose();
 });
 
+test("each text encoder is judged by its own measurement; a search that is interrupted takes none from others", async () => {
+  const index = await indexOf(["a red star", "a blue square", "green circles"]);
+  const loud = {
+    async encode(texts: readonly string[]) {
+      const { data, shape } = await letters.encode(texts);
+      return { data: data.map((x) => 1000 * x), shape };
+    },
+  };
+  const quiet = (await fitOf(index, letters))!;
+  const other = (await fitOf(index, loud))!;
+  assert.ok(other.mean > 100 * quiet.mean, `${other.mean}, ${quiet.mean}`);
+  const slow = { encode: (texts: readonly string[]) => letters.encode(texts) };
+  const stop = new AbortController();
+  const [first, second] = [fitOf(index, slow, stop.signal), fitOf(index, slow)];
+  stop.abort(new Error("left"));
+  assert.is(await first.then(() => "done", (error: Error) => error.message), "left"); // prettier-ignore
+  assert.equal(await second, quiet);
+  index.dispose();
+});
+
 test("the measurement is kept beside the index, and a broken or an old one is made again", async () => {
   const index = await indexOf(["a dog runs", "snow on the hill"]);
   const file = join(index.folder, "fit.json");

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { spawnSync } from "node:child_process";
+import { DatasetError } from "#lib/base/errors.js";
 import { FeatureIndex } from "#lib/features/feature_index.js";
 import { indexFeatures, type IndexFeaturesOptions } from "#lib/features/index_features.js";
 import { videoClipTextEncoder } from "#lib/features/index_text_encoder.js";
@@ -233,6 +234,60 @@ test("an index of another model is not replaced by fewer videos, and the command
   const two = await content(at("two"));
   await refusedBy(() => index([at("torn")], at("two"), 2, { replace: true }));
   assert.equal(await content(at("two")), two);
+});
+
+test("an index is not replaced as a whole without the videos whose features cannot be used", async () => {
+  const out = at("unusable");
+  const folder = writeFeatures(at("damaged"), ["/v/a.mp4", "/v/b.mp4", "/v/c.mp4"]);
+  await index([folder], out);
+  const before = await content(out);
+  const broken = npyBytes(new Float32Array(20 * DIM).fill(NaN), [20, DIM], "f32");
+  const whole = readFileSync(join(folder, "0.npy"));
+  for (const name of ["1.npy", "2.npy"]) writeFileSync(join(folder, name), broken);
+  const pattern = /features of 2 videos of the index in .*unusable cannot be used \(\/v\/b\.mp4, \/v\/c\.mp4\): .*NaN/;
+  for (const commits of [false, true]) {
+    for (const [seed, more] of [
+      [1, { dtype: "f32" }],
+      [2, {}],
+    ] as const) {
+      const work = () => index([folder], out, seed, { ...more, replace: true });
+      await refused(() => (commits ? hurried(work) : work()), pattern, DatasetError);
+      assert.equal(await content(out), before);
+    }
+  }
+  assert.not.ok(existsSync(join(out, "failures.jsonl")));
+  writeFileSync(join(folder, "0.npy"), broken);
+  await refused(() => index([folder], out, 2, { replace: true }), /features of 3 videos of the index/, DatasetError);
+  assert.equal(await content(out), before);
+  // the two ways that the message names
+  writeFileSync(join(folder, "0.npy"), whole);
+  writeFileSync(join(folder, "1.npy"), whole);
+  const opened = await FeatureIndex.open(out);
+  assert.is(await opened.remove(["/v/c.mp4"]), 1);
+  opened.dispose();
+  const summary = await index([folder], out, 2, { replace: true });
+  assert.equal([summary.videos, summary.failures], [2, 1]);
+});
+
+test("the window of an index holds for its own model only", async () => {
+  const out = at("windows");
+  await index([at("one")], out);
+  await index([at("more")], out, 1, { window: undefined });
+  const settings = () => JSON.parse(readFileSync(join(out, "index.json"), "utf8")).settings;
+  assert.equal([settings().window, settings().hop], [8, 4]);
+  // a model that takes no window of 8 features
+  const made = VideoClip.random(3, { config: { ...config, maxVideoLength: 4 }, tokenizer: at("vocab.txt"), device: "cpu" }); // prettier-ignore
+  await made.save(model(3));
+  made.dispose();
+  const both = [at("one"), at("more")];
+  await refused(() => index(both, out, 3, { window: undefined }), /it was made with .*, or --replace to embed/);
+  await index(both, out, 3, { window: undefined, replace: true });
+  const { weights, ...fallback } = settings();
+  assert.equal([fallback.window, fallback.hop], [4, 2]);
+  await index(both, out, 1, { replace: true });
+  writeFileSync(join(model(3), "search.json"), JSON.stringify({ weights, window: 3, hop: 1, levels: [] }));
+  await index(both, out, 3, { window: undefined, replace: true });
+  assert.equal([settings().window, settings().hop], [3, 1]);
 });
 
 /** Work that must fail, with an error of any kind. */

@@ -87,6 +87,10 @@ test("a value that is not a number is not better, and another metric begins anew
   assert.equal(run.best, { step: 1, metric: "recall", value: 0.5 });
   const other = await train({ folder, steps: 4, resume: true, evaluation: scores([0.1], 9, "accuracy") });
   assert.equal(other.best, { step: 4, metric: "accuracy", value: 0.1 });
+  const stopped = newFolder();
+  assert.ok((await train({ folder: stopped, evaluation: scores([0.5, 0.4, 0.3], 2) })).stopped);
+  const anew = await train({ folder: stopped, resume: true, evaluation: scores([0.1, 0.2, 0.1, 0.1], 2, "accuracy") });
+  assert.equal(steps(anew), [4, 5, 6, 7], "the patience of the other metric is not used up");
   const error = await rejection(train({ evaluation: { ...scores([1]), best: { metric: "rocall", mode: "max" } } }));
   assert.match(error.message, "evaluation.best.metric: expected one of recall");
 });

@@ -12,8 +12,14 @@ import { levelFor } from "./model_search.js";
 const FILE = "fit.json";
 const VERSION = 1;
 
-/** Measured states of open indexes. */
-const measured = new WeakMap<FeatureIndex, { state: string; fit: Promise<IndexFit | undefined> }>();
+/** A measurement of an open index with a text encoder, in one of its states. */
+interface Measured {
+  state: string;
+  fit: Promise<IndexFit | undefined>;
+  /** What may interrupt it: the signal of the search that began it. */
+  signal: AbortSignal | undefined;
+}
+const measured = new WeakMap<FeatureIndex, WeakMap<TextRows, Measured>>();
 
 /** What the measurement depends on. */
 const stateOf = ({ manifest: { id, generation, rows, text } }: FeatureIndex): string =>
@@ -31,17 +37,30 @@ export async function fitOf(
   signal?: AbortSignal | undefined,
 ): Promise<IndexFit | undefined> {
   const state = stateOf(index);
-  const known = measured.get(index);
-  const fit = known?.state === state ? known.fit : Promise.resolve(read(index, state) ?? measure(index, text, signal));
-  measured.set(index, { state, fit });
-  try {
-    return await fit;
-  } catch {
-    // an interrupted measurement is made again by the next search
-    if (signal?.aborted) measured.delete(index);
-    signal?.throwIfAborted();
-    return undefined;
+  let known = measured.get(index);
+  if (!known) measured.set(index, (known = new WeakMap()));
+  for (;;) {
+    let one = known.get(text);
+    if (one?.state !== state) {
+      const kept = isOwn(index, text) ? read(index, state) : undefined;
+      one = { state, fit: Promise.resolve(kept ?? measure(index, text, signal)), signal };
+      known.set(text, one);
+    }
+    try {
+      return await one.fit;
+    } catch {
+      signal?.throwIfAborted();
+      if (!one.signal?.aborted) return undefined;
+      // another search began the measurement and was interrupted
+      if (known.get(text) === one) known.delete(text);
+    }
   }
+}
+
+/** Whether a text encoder is the one that an index names, so that what is kept beside the index holds for it. */
+function isOwn(index: FeatureIndex, text: TextRows): boolean {
+  const { info } = text as Partial<IndexTextEncoder>;
+  return info?.kind === index.text?.kind && info?.weights === index.text?.weights;
 }
 
 /** Measures an index and keeps the result in its folder, for searches. */

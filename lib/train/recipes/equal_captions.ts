@@ -10,14 +10,15 @@ import { WordPieceTokenizer } from "../../text/wordpiece.js";
  * @param key of the run file
  */
 export function equalTexts(key: string, texts: readonly string[], tokenizer: PieceTokenizer): string[] {
-  const groups = new Map<string, { texts: Set<string>; words: readonly string[] }>();
+  const groups = new Map<string, { texts: Set<string>; words: string[] }>();
   for (const text of new Set(texts)) {
     const { ids, unknown } = textPieces(tokenizer, text);
     if (unknown.length === 0) continue;
     const pieces = ids.join();
-    const group = groups.get(pieces) ?? { texts: new Set(), words: [] };
+    let group = groups.get(pieces);
+    if (!group) groups.set(pieces, (group = { texts: new Set(), words: [] }));
     group.texts.add(text);
-    groups.set(pieces, { ...group, words: [...group.words, ...unknown] });
+    group.words.push(...unknown);
   }
   const equal = [...groups.values()].filter((group) => group.texts.size > 1);
   if (equal.length === 0) return [];

@@ -3,7 +3,7 @@ import { writeDurably } from "../../base/files.js";
 import { dirname, join, resolve } from "node:path";
 import type { Device, DeviceName } from "../../runtime/device.js";
 import type { PackedPairsProgress } from "../packed_pairs.js";
-import { checkpointPath, checkpointSteps, readState, runExists } from "../checkpoint.js";
+import { checkpointPath, checkpointSteps, evaluationsSinceBest, readState, runExists } from "../checkpoint.js";
 import { publishModel } from "../model_folder.js";
 import type { StepEvent, Trainer } from "../trainer.js";
 import { planOf, prepareRun, type RecipePlan, trainerOf } from "./prepare.js";
@@ -124,8 +124,9 @@ export async function describeRecipe(recipe: string | TrainConfig, options: Reci
   try {
     if (step === undefined) return planOf(config, run);
     if (options.resume) {
-      const { best, sinceBest = 0 } = readState(checkpoints, step);
-      const stopped = sinceBest >= (run.evaluation?.patience ?? Infinity);
+      const state = readState(checkpoints, step);
+      const { patience = Infinity, best: by } = run.evaluation ?? {};
+      const [best, stopped] = [state.best, evaluationsSinceBest(state, by?.metric) >= patience];
       return planOf(config, run, { step, best, stopped, changed: changesOf(config, folder) });
     }
     const plan = planOf(config, run);
