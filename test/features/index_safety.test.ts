@@ -166,9 +166,13 @@ test("a reader that was opened before videos were taken back keeps their rows", 
     throw stop;
   }
   const written = (name: string) => Array.from(video(name, 4, DIM).rows);
+  const failed = ({ message }: Error): never => {
+    throw new Error(message);
+  };
   const check = async () => {
     for (const { reader, name } of readers) {
-      assert.equal(Array.from((await reader.rowsOf(name)).rows), written(name));
+      const { rows } = await reader.rowsOf(name).catch(failed);
+      assert.equal(Array.from(rows), written(name));
       assert.equal(reader.videos(), ["a", name]);
     }
   };
