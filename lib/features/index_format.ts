@@ -10,6 +10,7 @@
  *
  * Numbers are little-endian. Every .bin file begins with a header of 64 bytes with the id of its index. G is the generation,
  * which increases when existing data change, but not with an append. The rows of a video are consecutive and in time order.
+ * After committed data were taken back (`undone`), the next append begins a generation too.
  *
  * An append writes beyond the lengths in the manifest, syncs the files and then replaces the manifest. So a reader sees the
  * index before or after the append, also when the writer was killed. A writer first removes data beyond the manifest's
@@ -62,7 +63,15 @@ export interface IndexManifest {
   settings: IndexSettings;
   text: TextEncoderInfo | null;
   updatedAt: string;
+  /**
+   * The newest generation of commits that were taken back. Readers may still use their data, so that nothing is written
+   * over them: the next added video begins a later generation.
+   */
+  undone?: number | undefined;
 }
+
+/** A generation that no reader has seen yet. */
+export const nextGeneration = ({ generation, undone = 0 }: IndexManifest): number => Math.max(generation, undone) + 1;
 
 export const FILE_KINDS = ["rows", "spans", "videos", "names"] as const;
 export type FileKind = (typeof FILE_KINDS)[number];
@@ -145,7 +154,7 @@ export function readManifest(folder: string): IndexManifest {
       },
     );
   }
-  const { id, generation, dim, dtype, rows, videos, nameBytes, settings, text, updatedAt } = value;
+  const { id, generation, dim, dtype, rows, videos, nameBytes, settings, text, updatedAt, undone } = value;
   const wrong = Object.entries({
     id: typeof id === "string" && /^[0-9a-f]{32}$/.test(id),
     generation: isCount(generation),
@@ -155,6 +164,7 @@ export function readManifest(folder: string): IndexManifest {
     videos: isCount(videos, MAX_ROWS),
     nameBytes: isCount(nameBytes),
     settings: typeof settings === "object" && settings !== null,
+    undone: undone === undefined || isCount(undone),
     text: text === null || (typeof text === "object" && typeof (text as TextEncoderInfo).kind === "string"),
   }).find(([, fits]) => !fits);
   if (wrong) {
@@ -162,7 +172,8 @@ export function readManifest(folder: string): IndexManifest {
       received: value[wrong[0]],
     });
   }
-  return { id, generation, dim, dtype, rows, videos, nameBytes, settings, text, updatedAt } as IndexManifest;
+  const known = { id, generation, dim, dtype, rows, videos, nameBytes, settings, text, updatedAt };
+  return (undone === undefined ? known : { ...known, undone }) as IndexManifest;
 }
 
 /** The text of `index.json`. */

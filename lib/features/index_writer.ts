@@ -19,6 +19,7 @@ import {
   MANIFEST,
   manifestText,
   MAX_ROWS,
+  nextGeneration,
   ROW_DTYPES,
   SPAN_BYTES,
   VIDEO_BYTES,
@@ -63,8 +64,7 @@ export class IndexWriter {
     this.#first = { ...files.manifest };
     this.#committed = { ...files.manifest };
     if (fresh) {
-      const generation = this.#first.generation + 1;
-      this.#manifest = { ...this.#first, ...fresh, generation, rows: 0, videos: 0, nameBytes: 0 };
+      this.#manifest = { ...emptied(this.#first), ...fresh };
       this.#names = new Map();
       this.#files = writing(folder, () => createFiles(folder, this.#manifest));
     } else {
@@ -157,8 +157,9 @@ export class IndexWriter {
 
   /** Writes a video after the others. @throws InvalidArgumentError when it does not fit, before anything is written */
   add({ video, rows, spans }: IndexedVideo, replace = false): void {
-    const m = this.#manifest;
     this.#check({ video, rows, spans }, replace);
+    if (this.#manifest.undone !== undefined) this.#leaveUndone();
+    const m = this.#manifest;
     const old = this.#names.get(video);
     if (old !== undefined) this.#replaced.add(old);
     const name = Buffer.from(video, "utf8");
@@ -234,10 +235,12 @@ export class IndexWriter {
   /** Takes back all commits of this writer: the index is as it was at the opening. */
   undo(): void {
     if (JSON.stringify(this.#committed) === JSON.stringify(this.#first) || !this.#lock.held()) return;
-    // what was not committed makes room for the manifest; added videos lie behind the end, and the next writer overwrites them
+    // what was not committed makes room for the manifest; added videos lie behind the end, where readers may use them
     for (const kind of FILE_KINDS) ftruncateSync(this.#files[kind], committedBytes(kind, this.#committed));
-    writeManifest(this.#folder, this.#first, this.#first.updatedAt);
-    this.#committed = { ...this.#first };
+    const undone = nextGeneration({ ...this.#first, generation: this.#committed.generation }) - 1;
+    const manifest = { ...this.#first, undone };
+    writeManifest(this.#folder, manifest, this.#first.updatedAt);
+    this.#committed = manifest;
   }
 
   /**
@@ -258,11 +261,18 @@ export class IndexWriter {
     this.#lock.release();
   }
 
+  /** Continues in files of a new generation, which are committed at once unless this would also remove videos. */
+  #leaveUndone(): void {
+    const alone = this.#replaced.size === 0;
+    writing(this.#folder, () => this.#rewrite());
+    if (alone) this.commit();
+  }
+
   /** Copies everything except the replaced videos into files of a new generation, and continues with those. */
   #rewrite(): void {
     const old = this.#manifest;
     const source = this.#files;
-    const next: IndexManifest = { ...old, generation: old.generation + 1, rows: 0, videos: 0, nameBytes: 0 };
+    const next = emptied(old);
     const target = createFiles(this.#folder, next);
     try {
       const records = readAll(source.videos, HEADER_BYTES, old.videos * VIDEO_BYTES);
@@ -305,6 +315,12 @@ export class IndexWriter {
   }
 }
 
+/** A manifest of the next generation, without videos. */
+const emptied = (m: IndexManifest): IndexManifest => ({
+  ...m,
+  ...{ generation: nextGeneration(m), undone: undefined, rows: 0, videos: 0, nameBytes: 0 },
+});
+
 function writeSpan(records: Buffer, i: number, start: number, end: number, video: number): void {
   records.writeDoubleLE(start, i * SPAN_BYTES);
   records.writeDoubleLE(end, i * SPAN_BYTES + 8);
@@ -327,12 +343,12 @@ function createFiles(folder: string, manifest: IndexManifest): Record<FileKind, 
   return files;
 }
 
-/** Opens the files and removes data beyond the lengths in the manifest. */
+/** Opens the files and removes data beyond the lengths in the manifest, unless readers may use them. */
 function openForWriting(folder: string, manifest: IndexManifest): Record<FileKind, number> {
   const files = {} as Record<FileKind, number>;
   for (const kind of FILE_KINDS) {
     files[kind] = openSync(join(folder, fileName(kind, manifest.generation)), "r+");
-    ftruncateSync(files[kind], committedBytes(kind, manifest));
+    if (manifest.undone === undefined) ftruncateSync(files[kind], committedBytes(kind, manifest));
   }
   return files;
 }

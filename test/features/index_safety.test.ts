@@ -11,6 +11,7 @@ import { videoClipTextEncoder } from "#lib/features/index_text_encoder.js";
 import { searchText } from "#lib/features/search_text.js";
 import { VideoClip } from "#lib/models/videoclip/videoclip.js";
 import { npyBytes } from "#lib/weights/npy.js";
+import { video } from "./indexed_videos.js";
 import { CLI, videoclip } from "../support/command_line.js";
 import { refused } from "../support/errors.js";
 import { faultyDisk } from "../support/faulty_disk.js";
@@ -63,13 +64,14 @@ async function index(folders: string[], out: string, seed = 1, more: Partial<Ind
   }
 }
 
-/** Everything that a reader of an index sees, with the bytes of its manifest. */
+/** Everything that a reader of an index sees, with its manifest, in which an undone generation may be noted. */
 async function content(out: string) {
   const opened = await FeatureIndex.open(out);
   const rows = await Promise.all(opened.videos().map(async (video) => [video, await opened.rowsOf(video)]));
   opened.dispose();
   const kept = existsSync(join(out, "fit.json")) ? readFileSync(join(out, "fit.json"), "utf8") : "";
-  return { rows, manifest: readFileSync(join(out, "index.json"), "utf8"), kept };
+  const manifest = readFileSync(join(out, "index.json"), "utf8").replace(/,\n {2}"undone": \d+/, "");
+  return { rows, manifest, kept };
 }
 
 /** Runs `work` with a clock on which every look is a minute later, so that an append commits after each video. */
@@ -149,6 +151,55 @@ test("whenever the work on an existing index fails, it is as it was", async () =
   assert.is((await index([at("more")], out)).videos, 3);
   const names = readdirSync(out).filter((name) => name.endsWith(".bin"));
   assert.is(names.length, 4, names.join());
+});
+
+test("a reader that was opened before videos were taken back keeps their rows", async () => {
+  const out = at("undone");
+  const opened = await FeatureIndex.create(out, { dim: DIM, dtype: "f32" });
+  await opened.append([video("a", 3, DIM)]);
+  const readers: { reader: FeatureIndex; name: string }[] = [];
+  const generation = () => JSON.parse(readFileSync(join(out, "index.json"), "utf8")).generation;
+  /** Adds videos, of which a reader sees the first, and fails. */
+  async function* failing(name: string) {
+    yield video(name, 4, DIM);
+    readers.push({ reader: await FeatureIndex.open(out, { threads: 1 }), name });
+    throw stop;
+  }
+  const written = (name: string) => Array.from(video(name, 4, DIM).rows);
+  const failed = ({ message }: Error): never => {
+    throw new Error(message);
+  };
+  const check = async () => {
+    for (const { reader, name } of readers) {
+      const { rows } = await reader.rowsOf(name).catch(failed);
+      assert.equal(Array.from(rows), written(name));
+      assert.equal(reader.videos(), ["a", name]);
+    }
+  };
+  for (const [i, name] of ["b", "c"].entries()) {
+    await refusedBy(() => hurried(() => opened.write(failing(name), { undo: "changes" })));
+    assert.is(readers.length, i + 1);
+    assert.equal(opened.videos(), ["a"]);
+    await check();
+  }
+  const before = generation();
+  opened.setText({ kind: "other" });
+  await check();
+  assert.is(generation(), before);
+  assert.is(await opened.append([video("d", 5, DIM), video("e", 1, DIM)]), 2);
+  await check();
+  assert.ok(generation() > 1, "the generation of the second undone append is not used again");
+  assert.equal(opened.videos(), ["a", "d", "e"]);
+  assert.equal(Array.from((await opened.rowsOf("a")).rows), Array.from(video("a", 3, DIM).rows));
+  assert.equal(Array.from((await opened.rowsOf("d")).rows), Array.from(video("d", 5, DIM).rows));
+  assert.not.match(readFileSync(join(out, "index.json"), "utf8"), /undone/);
+  // the next append stays in its generation
+  const now = generation();
+  await opened.append([video("f", 2, DIM)]);
+  assert.is(generation(), now);
+  assert.is(readdirSync(out).filter((name) => name.endsWith(".bin")).length, 4);
+  for (const { reader } of readers) reader.dispose();
+  opened.dispose();
 });
 
 test("a full disk leaves no new index, and an old one as it was", async () => {
