@@ -1,8 +1,8 @@
 import { type FileHandle, lstat, open } from "node:fs/promises";
 import { type ErrorCode, VideoError } from "../base/errors.js";
 import { readPictureFacts } from "./pixels/exif.js";
-import { type PictureSize, readPictureSize } from "./pixels/picture_size.js";
-import type { PictureColors } from "./pixels/picture_colors.js";
+import type { PictureColors, PictureSize } from "./pixels/picture.js";
+import { readPictureSize } from "./pixels/picture_size.js";
 import { TO_READ } from "../base/open_flags.js";
 import { isRiff, riffEnd } from "./pixels/riff.js";
 

@@ -1,4 +1,4 @@
-import type { PictureColors } from "./picture_colors.js";
+import type { PictureColors } from "./picture.js";
 
 /** Reads `length` bytes of a file at a position, fewer at its end. */
 export type ReadAt = (position: number, length: number) => Promise<Buffer>;

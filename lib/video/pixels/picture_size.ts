@@ -1,10 +1,5 @@
 import type { ReadAt } from "./exif.js";
-
-/** Pixels of a picture as its header says; the largest one where it has several. */
-export interface PictureSize {
-  width: number;
-  height: number;
-}
+import type { PictureSize } from "./picture.js";
 
 /** Maximum number of parts of a file that are searched. */
 const MAX_PARTS = 4096;

@@ -3,3 +3,9 @@ export interface PictureColors {
   colorPrimaries: string | undefined;
   colorTransfer: string | undefined;
 }
+
+/** Pixels of a picture as its header says; the largest one where it has several. */
+export interface PictureSize {
+  width: number;
+  height: number;
+}
