@@ -86,4 +86,6 @@ list(REMOVE_ITEM VIDEOCLIP_CUDA_OPS ${VIDEOCLIP_CPU_ONLY_OPS})
 list(APPEND VIDEOCLIP_CUDA_OPS
   conv/conv3d.depthwise
   conv/conv3d.stem
-  conv/conv3d_sums.depthwise)
+  conv/conv3d.windows
+  conv/conv3d_sums.depthwise
+  conv/conv3d_sums.windows)

@@ -14,7 +14,7 @@ export const LADDERS = {
   attention: { cpu: ["attention.cc"], cuda: ["attention.cu"] },
   conv: {
     cpu: ["conv3d.cc", "winograd_conv3d.cc", "pack_winograd_weight.cc"],
-    cuda: ["conv3d.cu", "conv3d.depthwise.cu", "conv3d.stem.cu"],
+    cuda: ["conv3d.cu", "conv3d.depthwise.cu", "conv3d.stem.cu", "conv3d.windows.cu"],
   },
   contrastive: { cpu: ["contrastive_loss.cc"], cuda: ["contrastive_loss.cu"] },
 } as const;

@@ -9,9 +9,11 @@
 // channels. Pointwise convolutions read x as a matrix; others compute the addresses of the windows while copying
 // (gemm/operands.h). Where the channels of a group are not a multiple of 8, pointwise copies have 8 or 4 bytes, and
 // others (16-bit storage) go through registers. Depthwise convolutions are in depthwise.h; 1x7x7 and 1x3x3 with 3
-// channels in 16 bits are in stem.h (conv3d.depthwise.cu and conv3d.stem.cu compile them). On Hopper GPUs, the copy
-// engine finds the windows of 16-bit storage (gemm/pipeline.h), except those of groups. Tiles, threads and shared
-// memory are in gemm/tiles.h.
+// channels in 16 bits are in stem.h. On Hopper GPUs, the copy engine finds the windows of 16-bit storage
+// (gemm/pipeline.h), except those of groups. Tiles, threads and shared memory are in gemm/tiles.h.
+//
+// This file compiles the pointwise convolutions, and conv3d.windows.cu, conv3d.depthwise.cu and conv3d.stem.cu the
+// others.
 //
 // x is read once for each tap that L2 does not serve (3x3: about once), W once for each range of rows (from L2); y is
 // written once. FLOPs: 2 N T' H' W' Cout taps Cin / groups. The pointwise layers of S3D are bound by memory (15 to 172
@@ -28,10 +30,10 @@ Status run(const Call& call) {
   if (a.is_depthwise(call.in[0].shape[4])) return depthwise_conv3d(call, a);
   Status status;
   if (stem_conv3d(call, a, &status)) return status;
+  if (!is_pointwise(a)) return windowed_conv3d(call, a);
   // X3D has 54 and 108 channels.
   return for_float(call.in[0].dtype, [&](auto zero) {
-    return convolve_rows<gemm::Features<true, false, true>, gemm::Features<false, false, false>, decltype(zero)>(call,
-                                                                                                                 a);
+    return convolve_pointwise<gemm::Features<true, false, true>, decltype(zero)>(call, a);
   });
 }
 

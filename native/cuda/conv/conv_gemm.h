@@ -84,22 +84,39 @@ Status convolve_all(const Call& call, const Conv3dArgs& a, const A& rows) {
   return {};
 }
 
-// Chooses the operand by the form of the windows. `Pointwise` and `Windowed` are the features of a pointwise and of any
-// other convolution.
-template <class Pointwise, class Windowed, typename T>
-Status convolve_rows(const Call& call, const Conv3dArgs& a) {
+// Rows and columns of the operand that is convolved; an error for more than a launch can have.
+struct Extent {
+  int rows, columns;
+};
+
+inline Status extent_of(const Call& call, const Conv3dArgs& a, Extent* extent) {
   const Tensor &x = call.in[0], &y = call.out[0];
   const int64_t rows = y.shape[0] * y.shape[1] * y.shape[2] * y.shape[3], columns = a.taps() * x.shape[4] / a.groups;
   if (rows > 0x7fffffff || columns > 0x7fffffff - 128) return {"conv3d: more than 2^31 - 1 positions or taps"};
-  const int M = static_cast<int>(rows), K = static_cast<int>(columns);
-  if (is_pointwise(a)) {
-    const Matrix<T> matrix = {global<const T>(x), x.strides[3], M, K};
-    return convolve_all<Pointwise, T>(call, a, matrix);
-  }
+  *extent = {static_cast<int>(rows), static_cast<int>(columns)};
+  return {};
+}
+
+// A pointwise convolution of values of T reads x as a matrix.
+template <class Features, typename T>
+Status convolve_pointwise(const Call& call, const Conv3dArgs& a) {
+  const Tensor& x = call.in[0];
+  Extent extent;
+  if (const Status status = extent_of(call, a, &extent); !status) return status;
+  const Matrix<T> matrix = {global<const T>(x), x.strides[3], extent.rows, extent.columns};
+  return convolve_all<Features, T>(call, a, matrix);
+}
+
+// Any other convolution.
+template <class Features, typename T>
+Status convolve_windows(const Call& call, const Conv3dArgs& a) {
+  Extent extent;
+  if (const Status status = extent_of(call, a, &extent); !status) return status;
   if (a.kernel[0] + a.kernel[1] + a.kernel[2] > gemm::kWindowBits) {
     return {"conv3d: a window of more than 63 taps along its three axes together"};
   }
-  return convolve_all<Windowed, T>(call, a, gemm::windows_of<Windows<T>>(call.in[0], call.out[0], a, M, K));
+  const auto windows = gemm::windows_of<Windows<T>>(call.in[0], call.out[0], a, extent.rows, extent.columns);
+  return convolve_all<Features, T>(call, a, windows);
 }
 
 }  // namespace conv_gemm_kernels
