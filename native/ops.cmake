@@ -88,4 +88,5 @@ list(APPEND VIDEOCLIP_CUDA_OPS
   conv/conv3d.stem
   conv/conv3d.windows
   conv/conv3d_sums.depthwise
-  conv/conv3d_sums.windows)
+  conv/conv3d_sums.windows
+  matmul/matmul.transposed)
