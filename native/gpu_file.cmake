@@ -47,3 +47,4 @@ add_custom_command(OUTPUT ${GPU_FILE}
   COMMAND ${VIDEOCLIP_NODE} ${CMAKE_CURRENT_SOURCE_DIR}/scripts/join_kernels.mjs ${GPU_FILE} ${images}
   VERBATIM)
 add_custom_target(gpu_file DEPENDS ${GPU_FILE})  # a target of its own: nvcc takes minutes, and most builds do without
+add_custom_target(videoclip_and_gpu_file DEPENDS videoclip gpu_file)

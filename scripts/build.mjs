@@ -134,15 +134,15 @@ if (!isBuilt || needsKernels) {
       rmSync(join(root, folder, made), { recursive: true, force: true });
   }
   run("", process.execPath, [cmakeJs, "configure", ...options]); // without "configure", compile keeps old settings
-}
-if (!isBuilt) {
-  const parts = ["the CPU backend", ...(emulator ? ["the emulator"] : []), ...(cuda ? ["the launches of GPU kernels"] : [])]; // prettier-ignore
-  await build(`Building the native addon (${parts.join(", ")}):`, "videoclip");
-  writeFileSync(join(root, "build", stamp), native);
-}
-if (needsKernels) {
-  await build("Compiling the CUDA kernels by nvcc (some minutes):", "gpu_file");
-  writeFileSync(join(root, "build", `gpu.${stamp}`), native);
+  // in one build where both are needed, so that all processors are busy until the end
+  const targets = [...(isBuilt ? [] : ["videoclip"]), ...(needsKernels ? ["gpu_file"] : [])];
+  const parts = [
+    ...(isBuilt ? [] : ["the CPU backend", ...(emulator ? ["the emulator"] : [])]),
+    ...(needsKernels ? ["the CUDA kernels by nvcc, some minutes"] : cuda ? ["the launches of GPU kernels"] : []),
+  ];
+  await build(`Building the native code (${parts.join(", ")}):`, targets.join("_and_"));
+  if (!isBuilt) writeFileSync(join(root, "build", stamp), native);
+  if (needsKernels) writeFileSync(join(root, "build", `gpu.${stamp}`), native);
 }
 
 const lib = digest([...sources("lib"), join(root, "tsconfig.json")]);
