@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { FeatureIndex, SearchHit } from "../features/feature_index.js";
+import type { FeatureIndex } from "../features/feature_index.js";
+import type { Hits } from "../features/search_hits.js";
 
 /** The part of the time of a shared pass for which the next one waits. */
 const PAUSE = 1 / 30;
@@ -9,7 +10,7 @@ const MAX_SHARED = 64;
 interface Waiting {
   vector: Float32Array;
   top: number;
-  done: (hits: SearchHit[]) => void;
+  done: (hits: Hits) => void;
   failed: (reason: unknown) => void;
 }
 
@@ -20,11 +21,11 @@ interface Waiting {
 export class SharedPasses {
   #lines = new WeakMap<FeatureIndex, Waiting[]>();
 
-  /** As `FeatureIndex.search`. The index must stay open until the promise is settled. @throws IndexError; `signal.reason` */
-  async search(index: FeatureIndex, vector: Float32Array, top: number, signal: AbortSignal): Promise<SearchHit[]> {
+  /** As `FeatureIndex.find`. The index must stay open until the promise is settled. @throws IndexError; `signal.reason` */
+  async search(index: FeatureIndex, vector: Float32Array, top: number, signal: AbortSignal): Promise<Hits> {
     signal.throwIfAborted();
     let one!: Waiting;
-    const promise = new Promise<SearchHit[]>((done, failed) => (one = { vector, top, done, failed }));
+    const promise = new Promise<Hits>((done, failed) => (one = { vector, top, done, failed }));
     let line = this.#lines.get(index);
     if (line) line.push(one);
     else {
@@ -56,7 +57,7 @@ export class SharedPasses {
       try {
         const vectors = new Float32Array(group.length * index.dim);
         group.forEach(({ vector }, i) => vectors.set(vector, i * index.dim));
-        const hits = await index.search({ vectors, top });
+        const hits = await index.find({ vectors, top });
         group.forEach(({ done }, i) => done(hits[i]));
       } catch (error) {
         for (const { failed } of group) failed(error);
