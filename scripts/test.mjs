@@ -100,7 +100,10 @@ if (alone) {
     for (const file of own) if (!(await judge(file, true))) repeated.push(file);
   };
   await Promise.all(lanes.map(lane));
-  for (const file of repeated) await judge(file, false);
+  const recovered = [];
+  for (const file of repeated) if (await judge(file, false)) recovered.push(relative(root, file));
+  if (recovered.length > 0)
+    process.stdout.write(`\nFailed beside another file, and passed alone: ${recovered.join(", ")}\n`);
 }
 if (failures.length > 0) process.stdout.write(`\nWhat failed, once more:\n${failures.join("\n")}\n`);
 if (full) {
