@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { setPriority } from "node:os";
 import { fileURLToPath } from "node:url";
-import { assertNotBundled } from "../../base/bundled.js";
+import { assertNotBundled, isBundled } from "../../base/bundled.js";
 import { type ErrorCode, VideoError } from "../../base/errors.js";
 import { videoError } from "../file.js";
 import type { PreviewRequest } from "./preview_request.js";
@@ -49,8 +49,9 @@ function ask(question: PreviewQuestion, signal?: AbortSignal): Promise<PreviewAn
   });
 }
 
-/** Which of these encoders node-av has; none where it is not installed. */
+/** Which of these encoders node-av has; none where it is not installed, or inside of a bundle. */
 export async function encodersOfNodeAv(names: readonly string[]): Promise<ReadonlySet<string>> {
+  if (isBundled()) return new Set();
   const answer = await ask({ encoders: names });
   return new Set(answer && "encoders" in answer ? answer.encoders : []);
 }
