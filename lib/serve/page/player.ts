@@ -70,7 +70,7 @@ export function player(id: string, name: string, start: number): Player {
     video.load(); // shows the poster
     element.append(made.element);
     preview = made;
-    if (wanted !== undefined) void preview.play(wanted);
+    if (wanted !== undefined) preview.play(wanted);
   };
   video.addEventListener("error", () => void replace());
   // of a file whose pictures it does not know, a browser may play the sound alone
@@ -78,7 +78,7 @@ export function player(id: string, name: string, start: number): Player {
     if (!isUnknown && video.videoWidth === 0) void replace();
   });
   video.addEventListener("click", () => {
-    if (preview && !video.hasAttribute("src")) void preview.play(start);
+    if (preview && !video.hasAttribute("src")) preview.play(start);
   });
   video.addEventListener("play", () => {
     for (const other of document.querySelectorAll("video")) if (other !== video) other.pause();
@@ -88,7 +88,7 @@ export function player(id: string, name: string, start: number): Player {
     element,
     play(seconds) {
       wanted = seconds;
-      if (isUnknown) return void preview?.play(seconds);
+      if (isUnknown) return preview?.play(seconds);
       load(video);
       const begin = () => {
         if (isUnknown) return;

@@ -21,16 +21,46 @@ const offered = (): Promise<Offer | undefined> =>
     "value" in answer ? answer.value.previews : undefined,
   ));
 
-/** The request for a preview, of which the page has one at a time. */
-let making: AbortController | undefined;
+/** The request for a preview, of which the page has one at a time; `done` is the reason why there is none. */
+let making: { address: string; stop: AbortController; done: Promise<string | undefined> } | undefined;
+/** What the user chose last, anywhere on the page. */
+let choice = {};
+
 /** Gives up the preview that is being made. */
-export const stopPreview = (): void => making?.abort();
+export function stopPreview(): void {
+  choice = {};
+  making?.stop.abort();
+  making = undefined;
+}
+
+/** Asks the server to make a preview; its answer comes when it is complete. Rejects when it is given up. */
+function make(address: string): Promise<string | undefined> {
+  if (making?.address === address) return making.done;
+  making?.stop.abort();
+  const stop = new AbortController();
+  const own = (making = { address, stop, done: ask(address, stop.signal) });
+  const forget = () => making === own && (making = undefined);
+  own.done.then((reason) => reason !== undefined && forget(), forget); // what failed is asked for again
+  return own.done;
+}
+
+async function ask(address: string, signal: AbortSignal): Promise<string | undefined> {
+  try {
+    const answer = await fetch(address, { headers: { Range: "bytes=0-0" }, signal });
+    if (answer.ok) return undefined;
+    const { error } = (await answer.json()) as { error?: { message?: string } };
+    return error?.message ?? `the server answered ${answer.status}`;
+  } catch {
+    signal.throwIfAborted();
+    return "the server does not answer";
+  }
+}
 
 /** Plays stretches of a video that the browser cannot play itself, encoded by the server. */
 export interface Preview {
   element: HTMLElement;
   /** Plays at a time of the video. */
-  play(seconds: number): Promise<void>;
+  play(seconds: number): void;
 }
 
 /** @returns undefined where the server makes no preview that this browser plays */
@@ -38,78 +68,68 @@ export async function previewOf(video: HTMLVideoElement, id: string): Promise<Pr
   const { formats = [], seconds: length = 0 } = (await offered()) ?? {};
   const format = formats.find((name) => video.canPlayType(TYPES[name] ?? "") !== "");
   if (format === undefined) return undefined;
-  const say = html(
-    "p",
-    { role: "status" },
-    "This browser does not know the format of this video: choose a moment for a preview.",
-  );
-  const now = html("span", {}, "");
+  const say = html("p", {}, "This browser does not know the format of this video: choose a moment for a preview.");
+  const now = html("span");
   const line = html("p", { class: "time", hidden: true }, "Now at ", now, " of the video");
-  /** Where the preview that is there begins. */
+  /** Where the preview that is there begins, and where it was to start. */
   let begin: number | undefined;
+  let startAt = 0;
   /** The begin of the preview that was asked for before it is needed. */
   let ahead: number | undefined;
 
   const address = (from: number) => `/api/previews/${id}?t=${from}&format=${format}`;
-  /** Asks the server to make a preview; its answer comes when it is complete. */
-  const make = async (from: number): Promise<true | string> => {
-    stopPreview();
-    const own = (making = new AbortController());
-    const answer = await fetch(address(from), { headers: { Range: "bytes=0-0" }, signal: own.signal });
-    if (answer.ok) return true;
-    const value = (await answer.json().catch(() => undefined)) as { error?: { message?: string } } | undefined;
-    return value?.error?.message ?? `the server answered ${answer.status}`;
+  const goesOn = () => video.duration > length - 1;
+  const announce = (text: string, kind = "") => {
+    // only what follows a choice is read out: a page may have many such videos
+    say.role = "status";
+    say.className = kind;
+    say.textContent = text;
   };
   const start = (seconds: number) => {
+    const stretch = `${clock(begin!)} to ${clock(begin! + video.duration)}`;
+    announce(`This browser does not know the format of this video: a preview of ${stretch} is played.`);
     video.currentTime = seconds - begin!;
     // a refused play leaves the picture of the moment and the controls
     video.play().catch(() => {});
   };
   const show = async (from: number, seconds: number): Promise<void> => {
-    video.pause();
-    say.className = "";
-    say.textContent = "A preview is being made\u2026";
-    const made = await make(from).catch((error: Error) =>
-      error.name === "AbortError" ? undefined : "the server does not answer",
-    );
-    if (made === undefined || !video.isConnected) return; // another moment was chosen
-    if (made !== true) {
-      say.className = "problem";
-      say.textContent = `There is no preview of this moment: ${made}.`;
-      return;
-    }
+    const own = (choice = {});
+    for (const each of document.querySelectorAll("video")) each.pause();
+    announce("A preview is being made\u2026");
+    const reason = await make(address(from)).catch(() => undefined);
+    if (choice !== own) return; // another moment was chosen
+    if (reason !== undefined) return announce(`There is no preview of this moment: ${reason}.`, "problem");
     begin = from;
-    ahead = undefined;
-    video.addEventListener("loadedmetadata", () => start(seconds), { once: true });
+    startAt = seconds;
     video.src = address(from);
   };
-  /** Shows where the video is, in its own time. */
+  /** Shows where the video is, in its own time, and has the next stretch made. */
   const tell = () => {
     if (begin === undefined) return;
     line.hidden = false;
     now.textContent = clock(begin + video.currentTime);
     const next = begin + length;
-    const goesOn = video.duration > length - 1;
-    if (!goesOn || ahead === next || video.paused || video.currentTime < length / 4) return;
+    if (!goesOn() || ahead === next || video.paused || video.currentTime < length / 4) return;
     ahead = next;
-    void make(next).catch(() => {});
+    make(address(next)).catch(() => {});
   };
   for (const event of ["timeupdate", "seeked"]) video.addEventListener(event, tell);
-  video.addEventListener("loadedmetadata", () => {
-    if (begin === undefined) return;
-    const end = clock(begin + video.duration);
-    say.textContent = `This browser does not know the format of this video: a preview of ${clock(begin)} to ${end} is played.`;
-    tell();
-  });
-  video.addEventListener("ended", () => {
-    if (begin !== undefined && video.duration > length - 1) void show(begin + length, begin + length);
+  video.addEventListener("loadedmetadata", () => begin !== undefined && start(startAt));
+  video.addEventListener("error", () => begin !== undefined && announce("The preview cannot be played.", "problem"));
+  video.addEventListener("ended", async () => {
+    if (begin === undefined || !goesOn()) return;
+    const [own, next] = [choice, begin + length];
+    const reason = await make(address(next)).catch(() => "given up");
+    // the video may end there
+    if (reason === undefined && choice === own) void show(next, next);
   });
   return {
     element: html("div", { class: "preview" }, say, line),
-    async play(seconds) {
+    play(seconds) {
       const isThere = begin !== undefined && seconds >= begin && seconds < begin + video.duration - LEAD;
-      if (isThere) start(seconds);
-      else await show(Math.max(0, Math.floor((seconds - LEAD) / STEP) * STEP), seconds);
+      if (!isThere) return void show(Math.max(0, Math.floor((seconds - LEAD) / STEP) * STEP), seconds);
+      choice = {};
+      start(seconds);
     },
   };
 }
