@@ -84,7 +84,7 @@ export function openApi(): object {
       "/api/previews/{id}": {
         get: {
           operationId: "preview",
-          summary: `A stretch of a video that browsers play, ${PREVIEW_SECONDS} seconds at most; encoded when it is asked for`,
+          summary: `A part of a video that browsers play, ${PREVIEW_SECONDS} seconds at most; encoded when it is asked for`,
           description:
             "For videos in formats that a browser does not know. Time 0 of the preview is t. At most 640 pixels wide and high.",
           parameters: [

@@ -29,7 +29,7 @@ const WORK: PreviewWork = {
   make: (path, seconds, maker, signal) => previewAt(path, seconds, { maker, length: PREVIEW_SECONDS, signal }),
 };
 
-/** Encodes stretches of videos that browsers cannot play, when they are asked for, and keeps the latest ones in memory. */
+/** Encodes parts of videos that browsers cannot play, when they are asked for, and keeps the latest ones in memory. */
 export class Previews {
   readonly #making = new SharedMaking({
     gate: new Gate(PARALLEL, WAITING, "previews"),

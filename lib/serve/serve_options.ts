@@ -17,7 +17,7 @@ export interface ServeOptions {
   waiting?: number | undefined;
   /** Seconds after which a search is given up. Default 30. */
   timeout?: number | undefined;
-  /** Whether stretches of videos that a browser cannot play are encoded for it. Default true. */
+  /** Whether parts of videos that a browser cannot play are encoded for it. Default true. */
   previews?: boolean | undefined;
   /** Compute threads. Default: the cores this process may use. */
   threads?: number | undefined;

@@ -48,7 +48,7 @@ test.before(async () => {
     assert.is(spawnSync("ffmpeg", ["-v", "error", ...args.split(" ")]).status, 0);
   }
   await writeIndex(join(root, "index"), {
-    [join(videos, "old.avi")]: [[SQUARE, 2, 6], [STAR, 14, 18]], // prettier-ignore
+    [join(videos, "old.avi")]: [[SQUARE, 2, 6], [STAR, 14, 18], [CRESCENT, 60, 64]], // prettier-ignore
     [join(videos, "sound.mp4")]: [[STAR, 14, 18]],
     [join(videos, "broken.avi")]: [[CRESCENT, 0, 4]],
   });
@@ -156,11 +156,16 @@ inBrowser(
   },
 );
 
-inBrowser("a preview that cannot be made says why, and a broken video has none", async () => {
-  await search(CRESCENT, "broken.avi");
+inBrowser("a preview that cannot be made says why, and a broken video offers none", async () => {
+  await search(CRESCENT, "old.avi");
   await page.until(offers);
-  await page.evaluate("document.querySelector('.play').click()");
-  await page.until(`${said} === 'There is no preview of this moment: this video cannot be decoded there.'`);
+  await page.evaluate("[...document.querySelectorAll('.play')].find((b) => b.textContent.includes('1:00.0')).click()");
+  await page.until(`${said} === 'There is no preview of this moment: the video ends before this time.'`);
+  await search(CRESCENT, "broken.avi");
+  await page.until(
+    "document.querySelector('.player .problem')?.textContent === 'This video cannot be decoded: its file may be damaged.'",
+  );
+  assert.is(await page.evaluate("document.querySelectorAll('.preview').length"), 0);
   assert.ok(
     page.errors.every((text) => /422/.test(text)),
     page.errors.join(),

@@ -25,11 +25,16 @@ function load(video: HTMLVideoElement): void {
   if (!video.hasAttribute("src")) video.src = video.dataset.address!;
 }
 
-/** Why the file of a video cannot be had. The browser says the same for each reason, so the server is asked. */
-async function reasonOf(id: string): Promise<string | undefined> {
+/**
+ * Why a video cannot be played, also as a preview; undefined where it can. The browser says the same for each reason, so
+ * the server is asked.
+ */
+async function reasonOf(id: string, still: string): Promise<string | undefined> {
   const answer = await fetch(`/videos/${id}`, { method: "HEAD" }).catch(() => undefined);
   if (answer === undefined) return "This video cannot be played: the server does not answer.";
-  return answer.ok ? undefined : "This video cannot be played: its file is not where the index says (see --videos).";
+  if (!answer.ok) return "This video cannot be played: its file is not where the index says (see --videos).";
+  const picture = await fetch(still).catch(() => undefined);
+  return picture?.status === 422 ? "This video cannot be decoded: its file may be damaged." : undefined;
 }
 
 const UNKNOWN =
@@ -59,7 +64,7 @@ export function player(id: string, name: string, start: number): Player {
     if (isUnknown) return;
     isUnknown = true;
     video.poster = stillAddress(id, start);
-    const reason = await reasonOf(id);
+    const reason = await reasonOf(id, video.poster);
     const made = reason === undefined ? await previewOf(video, id) : undefined;
     if (made === undefined) {
       problem.textContent = reason ?? UNKNOWN;

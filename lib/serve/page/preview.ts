@@ -4,7 +4,7 @@ import { html } from "./dom.js";
 import { getJson } from "./http.js";
 import { clock } from "./text.js";
 
-/** Previews begin at multiples of so many seconds, so that near moments share one, and so many before a moment. */
+/** Seconds: previews begin at multiples of STEP, so that near moments share one, and at least LEAD before a moment. */
 const STEP = 10;
 const LEAD = 1;
 /** What browsers are asked whether they play. */
@@ -56,7 +56,7 @@ async function ask(address: string, signal: AbortSignal): Promise<string | undef
   }
 }
 
-/** Plays stretches of a video that the browser cannot play itself, encoded by the server. */
+/** Plays parts of a video that the browser cannot play itself, encoded by the server. */
 export interface Preview {
   element: HTMLElement;
   /** Plays at a time of the video. */
@@ -86,8 +86,8 @@ export async function previewOf(video: HTMLVideoElement, id: string): Promise<Pr
     say.textContent = text;
   };
   const start = (seconds: number) => {
-    const stretch = `${clock(begin!)} to ${clock(begin! + video.duration)}`;
-    announce(`This browser does not know the format of this video: a preview of ${stretch} is played.`);
+    const span = `${clock(begin!)} to ${clock(begin! + video.duration)}`;
+    announce(`This browser does not know the format of this video: a preview of ${span} is played.`);
     video.currentTime = seconds - begin!;
     // a refused play leaves the picture of the moment and the controls
     video.play().catch(() => {});
@@ -103,7 +103,7 @@ export async function previewOf(video: HTMLVideoElement, id: string): Promise<Pr
     startAt = seconds;
     video.src = address(from);
   };
-  /** Shows where the video is, in its own time, and has the next stretch made. */
+  /** Shows where the video is, in its own time, and has the next part made. */
   const tell = () => {
     if (begin === undefined) return;
     line.hidden = false;

@@ -20,7 +20,7 @@ export interface PreviewOptions {
 }
 
 /**
- * A stretch of a video as a file that browsers play, for videos that they do not: its time 0 is `seconds` after the
+ * A part of a video as a file that browsers play, for videos that they do not: its time 0 is `seconds` after the
  * start of the container, and it ends after `length` seconds or with the video. It is made by a process of low priority.
  * @throws VideoError when it cannot be decoded, `ERR_VIDEO_NO_FRAMES` when the video ends before; `signal.reason`
  */

@@ -10,7 +10,7 @@ const CANDIDATES: Record<PreviewFormat, { video: readonly string[]; audio: strin
 };
 
 /** Names of all encoders that previews can use. */
-export const PREVIEW_ENCODERS = Object.values(CANDIDATES).flatMap(({ video, audio }) => [...video, audio]);
+const PREVIEW_ENCODERS = Object.values(CANDIDATES).flatMap(({ video, audio }) => [...video, audio]);
 
 const PROGRAMS = { "node-av": encodersOfNodeAv, ffmpeg: encodersOfFfmpeg };
 

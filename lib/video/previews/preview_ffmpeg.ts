@@ -21,7 +21,7 @@ function hasZscale(): Promise<boolean> {
   return zscale;
 }
 
-/** Writes a preview with the `ffmpeg` program: the same stretch as with node-av. @throws VideoError; `signal.reason` */
+/** Writes a preview with the `ffmpeg` program: the same part as with node-av. @throws VideoError; `signal.reason` */
 export async function previewWithFfmpeg(request: PreviewRequest, signal?: AbortSignal): Promise<void> {
   const { file, seconds, maker } = request;
   const probed = await probe(file);

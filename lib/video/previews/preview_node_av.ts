@@ -22,7 +22,7 @@ export function encodersIn(names: readonly string[]): string[] {
   return names.filter((name) => Codec.findEncoderByName(name as never) !== null);
 }
 
-/** Writes a preview. Runs in a process of its own, which is ended when nobody waits for it. @throws VideoError */
+/** Writes a preview. Runs in a separate process, which is ended when nobody waits for it. @throws VideoError */
 export async function writePreview(request: PreviewRequest): Promise<void> {
   const { file, seconds, length, maker, threads } = request;
   Log.setLevel(AV_LOG_QUIET);

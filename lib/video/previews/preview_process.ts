@@ -21,7 +21,7 @@ export function lowerPriority({ pid }: ChildProcess): void {
 }
 
 /**
- * Asks a process of its own with node-av, which can be ended at any time, has a low priority, and takes nothing with it
+ * Asks a separate process with node-av, which can be ended at any time, has a low priority, and takes nothing with it
  * where a file breaks it. Undefined when it ended without an answer.
  */
 function ask(question: PreviewQuestion, signal?: AbortSignal): Promise<PreviewAnswer | undefined> {

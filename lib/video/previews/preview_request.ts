@@ -13,7 +13,7 @@ export interface PreviewMaker {
   audio: string | undefined;
 }
 
-/** A stretch of a file that is encoded again. */
+/** A part of a file that is encoded again. */
 export interface PreviewRequest {
   file: FileFacts;
   maker: PreviewMaker;
