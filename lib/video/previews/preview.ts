@@ -8,6 +8,9 @@ import { previewWithFfmpeg } from "./preview_ffmpeg.js";
 import { previewWithNodeAv } from "./preview_process.js";
 import type { PreviewMaker } from "./preview_request.js";
 
+/** Pixels of a frame, at most: videos of 8K have 33 million. */
+const MAX_PIXELS = 1 << 26;
+
 export interface PreviewOptions {
   maker: PreviewMaker;
   /** Seconds that it has at most. */
@@ -27,7 +30,7 @@ export interface PreviewOptions {
 export async function previewAt(path: string, seconds: number, options: PreviewOptions): Promise<Buffer<ArrayBuffer>> {
   const { maker, length, side = 640, threads = Math.min(2, availableParallelism()), signal } = options;
   signal?.throwIfAborted();
-  const file = await checkFile(path);
+  const file = { ...(await checkFile(path)), maxPixels: MAX_PIXELS };
   // the index of an MP4 stands before its frames only where the file can be written again: a pipe would not do
   const folder = await mkdtemp(join(tmpdir(), "videoclip-preview-"));
   const all = { recursive: true, force: true };

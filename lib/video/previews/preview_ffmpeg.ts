@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
+import { atExit } from "../../base/at_exit.js";
 import { tickAt } from "../clips/clock.js";
 import { limitArgs, missingFfmpeg, type Probed, probe } from "../decode/ffprobe.js";
 import { notDecoded, videoError } from "../file.js";
@@ -8,8 +9,11 @@ import { audioFilter, frameCount, previewRate, videoFilter } from "./preview_fil
 import { lowerPriority } from "./preview_process.js";
 import type { PreviewRequest } from "./preview_request.js";
 
-/** Seconds behind the end of a preview that are read for sound that comes late. */
-const SLACK = 5;
+/**
+ * Seconds that are read beside those of a preview: from the key frame before its begin, and for sound that comes late. The
+ * program would look for the sound of a video that has none there to the end of the file.
+ */
+const SLACK = 15;
 
 let zscale: Promise<boolean> | undefined;
 /** Whether this `ffmpeg` has the filter `zscale`; determined once. */
@@ -29,12 +33,13 @@ export async function previewWithFfmpeg(request: PreviewRequest, signal?: AbortS
   const { num, den } = probed.timeBase;
   const { isRaw = false } = probed.facts;
   const start = isRaw ? seconds : (tickAt(seconds, probed.facts, probed.timeBase) * num) / den;
-  const ways = [{ seeks: seconds > 0 && !isRaw, sound: maker.audio !== undefined && !isRaw }];
+  const ways = [{ seeks: seconds > 0 && !isRaw, sound: maker.audio !== undefined && !isRaw, slack: SLACK }];
   for (const way of ways) {
     try {
       const { first, frames } = await run(request, probed, { ...way, start }, signal);
       // where no key frame before the moment was found, the file is read from its start
       if (way.seeks && (first === undefined || first > start)) ways.push({ ...way, seeks: false });
+      else if (way.seeks && start - first! > way.slack - SLACK / 3) ways.push({ ...way, slack: start - first! + SLACK });
       else if (frames > 0) return;
       else throw videoError("ERR_VIDEO_NO_FRAMES", file.path, "nothing is shown there", seconds);
     } catch (error) {
@@ -57,7 +62,7 @@ interface Written {
 async function run(
   request: PreviewRequest,
   { facts, source, index }: Probed,
-  { seeks, sound, start }: { seeks: boolean; sound: boolean; start: number },
+  { seeks, sound, slack, start }: { seeks: boolean; sound: boolean; slack: number; start: number },
   signal: AbortSignal | undefined,
 ): Promise<Written> {
   const { file, length, maker, threads, output } = request;
@@ -69,7 +74,7 @@ async function run(
   const args = [...limitArgs(file), "-protocol_whitelist", "file,pipe", "-copyts"];
   args.push("-threads", String(threads));
   if (seeks)
-    args.push("-seek_timestamp", "1", "-noaccurate_seek", "-ss", start.toFixed(6), "-t", String(length + SLACK));
+    args.push("-seek_timestamp", "1", "-noaccurate_seek", "-ss", start.toFixed(6), "-t", String(length + slack));
   args.push("-i", `file:${file.path}`, "-map", `0:${index}`);
   args.push(
     "-vf",
@@ -98,12 +103,17 @@ async function ffmpeg(
   const options = { maxBuffer: 64 << 20, signal, killSignal: "SIGKILL" } as const;
   const running = promisify(execFile)("ffmpeg", ["-hide_banner", "-nostats", "-nostdin", ...args], options);
   lowerPriority(running.child);
-  const { stderr } = await running.catch((cause) => {
+  const forget = atExit(() => running.child.kill("SIGKILL"));
+  try {
+    return (await running).stderr;
+  } catch (error) {
     signal?.throwIfAborted();
+    const cause = error as Error & { code?: string; stderr?: string };
     if (cause.code === "ENOENT") throw missingFfmpeg();
     const reason = String(cause.stderr ?? cause.message).trim();
     const last = reason.split("\n").at(-1) ?? reason;
     throw notDecoded(file, videoError("ERR_VIDEO_CORRUPT", file.path, last, seconds, cause));
-  });
-  return stderr;
+  } finally {
+    forget();
+  }
 }
