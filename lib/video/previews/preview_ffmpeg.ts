@@ -39,7 +39,8 @@ export async function previewWithFfmpeg(request: PreviewRequest, signal?: AbortS
       const { first, frames } = await run(request, probed, { ...way, start }, signal);
       // where no key frame before the moment was found, the file is read from its start
       if (way.seeks && (first === undefined || first > start)) ways.push({ ...way, seeks: false });
-      else if (way.seeks && start - first! > way.slack - SLACK / 3) ways.push({ ...way, slack: start - first! + SLACK });
+      else if (way.seeks && way.slack === SLACK && start - first! > (2 * SLACK) / 3)
+        ways.push({ ...way, slack: start - first! + SLACK });
       else if (frames > 0) return;
       else throw videoError("ERR_VIDEO_NO_FRAMES", file.path, "nothing is shown there", seconds);
     } catch (error) {
