@@ -29,11 +29,11 @@ export {
   FeatureIndex,
   type OpenIndexOptions,
   type SearchBase,
-  type SearchHit,
   type SearchVectorOptions,
   type SearchVectorsOptions,
   type SimilarityOverTime,
 } from "./features/feature_index.js";
+export type { SearchHit } from "./features/search_hits.js";
 export {
   IndexError,
   type IndexManifest,

@@ -1,8 +1,10 @@
 // Runs test files in separate processes and adds up: the last line is `N passed, N failed`. A file NAME.NEED.test.ts needs something:
 // `emulator` (the GPU kernels on the emulator, or on a GPU with VIDEOCLIP_DEVICE=cuda), `browser`, or `long` (more than 20 seconds).
-// By default the files without a need run; `--full` runs all, `--need NEED` those of one need.
+// By default the files without a need run; `--full` runs all, `--need NEED` those of one need. Two files run at a time, one of them from
+// the folders whose tests build and pack; `--alone` runs one at a time. A file that failed beside another one runs once more, alone.
 import { spawn } from "node:child_process";
 import { readdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { dirname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { stripVTControlCharacters } from "node:util";
@@ -61,31 +63,53 @@ let failed = 0;
 let skipped = 0;
 /** Minutes by folder of test/. */
 const minutes = new Map();
-for (const file of files) {
+const partOf = (file) => relative(join(root, "test"), file).split(sep)[0];
+
+/** Runs a file and prints its result. @param again whether a failure is not the last word @returns whether it passed */
+async function judge(file, again) {
   const started = Date.now();
   const { code, output } = await run(file);
   const total = count(output, "Total");
   const good = count(output, "Passed");
   const bad = code === 0 && total > 0 ? total - good : Math.max(1, total - good);
+  const seconds = ((Date.now() - started) / 1000).toFixed(1);
+  minutes.set(partOf(file), (minutes.get(partOf(file)) ?? 0) + Number(seconds) / 60);
+  const ends = bad > 0 && again ? "; runs once more, alone" : "";
+  process.stdout.write(`${bad > 0 ? "FAIL" : "ok  "} ${relative(root, file)}: ${good} passed, ${seconds} s${ends}\n`);
+  for (const line of output.split("\n").filter((text) => /^\s*SKIP/.test(text)))
+    process.stdout.write(`     ${line.trim()}\n`);
+  if (bad > 0) process.stdout.write(`${output}\n`);
+  if (bad > 0 && again) return false;
   passed += good;
   failed += bad;
   skipped += count(output, "Skipped");
-  const seconds = ((Date.now() - started) / 1000).toFixed(1);
-  const part = relative(join(root, "test"), file).split(sep)[0];
-  minutes.set(part, (minutes.get(part) ?? 0) + Number(seconds) / 60);
-  process.stdout.write(`${bad > 0 ? "FAIL" : "ok  "} ${relative(root, file)}: ${good} passed, ${seconds} s\n`);
-  for (const line of output.split("\n").filter((text) => /^\s*SKIP/.test(text)))
-    process.stdout.write(`     ${line.trim()}\n`);
-  if (bad > 0) {
-    process.stdout.write(`${output}\n`);
-    failures.push(`FAIL ${relative(root, file)}\n${excerpt(output).join("\n")}\n`);
-  }
+  if (bad > 0) failures.push(`FAIL ${relative(root, file)}\n${excerpt(output).join("\n")}\n`);
+  return bad === 0;
+}
+
+/** Folders whose tests build, pack, or fill all cores: one of their files runs at a time. */
+const HEAVY = new Set(["architecture", "docs", "examples", "models", "native", "onnx", "ops", "package", "scripts"]);
+const alone = process.argv.includes("--alone") || process.env.VIDEOCLIP_DEVICE === "cuda" || availableParallelism() < 2;
+const begun = Date.now();
+if (alone) {
+  for (const file of files) await judge(file, false);
+} else {
+  const lanes = [true, false].map((heavy) => files.filter((file) => HEAVY.has(partOf(file)) === heavy));
+  const repeated = [];
+  const lane = async (own) => {
+    for (const file of own) if (!(await judge(file, true))) repeated.push(file);
+  };
+  await Promise.all(lanes.map(lane));
+  const recovered = [];
+  for (const file of repeated) if (await judge(file, false)) recovered.push(relative(root, file));
+  if (recovered.length > 0)
+    process.stdout.write(`\nFailed beside another file, and passed alone: ${recovered.join(", ")}\n`);
 }
 if (failures.length > 0) process.stdout.write(`\nWhat failed, once more:\n${failures.join("\n")}\n`);
 if (full) {
-  const sum = [...minutes.values()].reduce((a, b) => a + b, 0);
+  const whole = (Date.now() - begun) / 60_000;
   const parts = [...minutes].sort(([, a], [, b]) => b - a).map(([part, time]) => `${part} ${time.toFixed(1)}`);
-  process.stdout.write(`${sum.toFixed(1)} minutes: ${parts.join(", ")}\n`);
+  process.stdout.write(`${whole.toFixed(1)} minutes, of the parts: ${parts.join(", ")}\n`);
 }
 process.stdout.write(`${passed} passed, ${failed} failed, ${skipped} skipped\n`);
 process.exitCode = failed > 0 || passed === 0 ? 1 : 0;

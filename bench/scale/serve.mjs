@@ -1,14 +1,16 @@
 // Searches by `videoclip serve` over HTTP: VIDEOS videos of CLIPS rows, queries by example, so that no sentence is encoded. One
-// client, then CLIENTS at once; beside them the passes over the rows without the server. Outside CI: minutes, and some gigabytes
-// of memory.
-//   node scripts/build.mjs && node bench/scale/serve.mjs FOLDER [--videos 10000] [--clips 100] [--width 768] [--clients 32] [--seconds 60]
-/* global fetch, setInterval, clearInterval */
+// client, then CLIENTS at once; beside them the passes over the rows without the server. With --text a VideoCLIP model encodes
+// sentences of 6 of its words, and the rows have its width. Outside CI: minutes, and some gigabytes of memory.
+//   node scripts/build.mjs && node bench/scale/serve.mjs FOLDER [--videos 10000] [--clips 100] [--width 768] [--text models/shapes] [--clients 32] [--seconds 60]
+/* global setInterval, clearInterval */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { Agent, get } from "node:http";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { parseArgs } from "node:util";
+import { openTextEncoder } from "../../dist/features/index_text_encoder.js";
 import { FeatureIndex } from "../../dist/index.js";
 
 const { values, positionals } = parseArgs({
@@ -16,6 +18,7 @@ const { values, positionals } = parseArgs({
     videos: { type: "string", default: "10000" },
     clips: { type: "string", default: "100" },
     width: { type: "string", default: "768" },
+    text: { type: "string" },
     clients: { type: "string", default: "32" },
     seconds: { type: "string", default: "60" },
   },
@@ -24,21 +27,44 @@ const { values, positionals } = parseArgs({
 const [folder] = positionals;
 if (!folder) {
   console.error(
-    "Usage: node bench/scale/serve.mjs FOLDER [--videos N] [--clips N] [--width N] [--clients N] [--seconds N]",
+    "Usage: node bench/scale/serve.mjs FOLDER [--videos N] [--clips N] [--width N] [--text MODEL] [--clients N] [--seconds N]",
   );
   process.exit(2);
 }
-const [videos, clips, width, clients, seconds] = ["videos", "clips", "width", "clients", "seconds"].map((name) => Number(values[name])); // prettier-ignore
-const at = join(folder, `index-${videos}-${clips}-${width}`);
+const [videos, clips, clients, seconds] = ["videos", "clips", "clients", "seconds"].map((name) => Number(values[name])); // prettier-ignore
+const text = values.text && (await openTextEncoder({ kind: "videoclip", path: values.text }));
+const width = text ? text.dim : Number(values.width);
+const at = join(folder, `index-${videos}-${clips}-${width}${text ? "-text" : ""}`);
 if (!existsSync(join(at, "index.json"))) await writeIndex();
 
+const agent = new Agent({ keepAlive: true });
 const quantile = (times, part) => [...times].sort((a, b) => a - b)[Math.min(times.length - 1, Math.floor(part * times.length))]; // prettier-ignore
 const show = (name, times, more = {}) => console.log(JSON.stringify({ name, count: times.length, median: round(quantile(times, 0.5)), p95: round(quantile(times, 0.95)), ...more })); // prettier-ignore
 const round = (ms) => Number(ms.toFixed(1));
 
 await passes(1, 60);
 await passes(clients, 20);
+if (text) await encodings();
 await serve();
+
+/** Encodings of sentences in this process: one at a time, and as many at once as there are clients. */
+async function encodings() {
+  for (const count of [1, clients]) {
+    const times = [];
+    for (let i = 0; i < 50; i++) {
+      const begin = performance.now();
+      await text.encode(Array.from({ length: count }, sentence));
+      if (i >= 5) times.push(performance.now() - begin);
+    }
+    show(`encoding of ${count}, without a server`, times);
+  }
+}
+
+/** Six words of the model. */
+function sentence() {
+  const words = text.vocabulary();
+  return Array.from({ length: 6 }, () => words[Math.floor(Math.random() * words.length)]).join(" ");
+}
 
 /** Passes over the rows in this process, without a server. */
 async function passes(queries, runs) {
@@ -61,7 +87,7 @@ async function serve() {
   const base = String(line).trim();
   const memory = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${server.pid}/status`, "utf8"))?.[1]) / 1024;
   try {
-    const { moments } = await (await fetch(`${base}api/search?like=${await anyVideo()}@1&limit=200`)).json();
+    const { moments } = await ask(`${base}api/search?like=${await anyVideo()}@1&limit=200`);
     const ids = moments.map(({ video }) => video);
     await client(base, ids, 5);
     show("one client", await client(base, ids, Math.min(20, seconds)));
@@ -82,13 +108,22 @@ async function client(base, ids, seconds) {
   const end = performance.now() + seconds * 1000;
   while (performance.now() < end) {
     const id = ids[Math.floor(Math.random() * ids.length)];
+    const query = text ? `q=${encodeURIComponent(sentence())}` : `like=${id}@${Math.floor(Math.random() * clips)}`;
     const begin = performance.now();
-    const answer = await fetch(`${base}api/search?like=${id}@${Math.floor(Math.random() * clips)}&limit=20`);
-    const { moments } = await answer.json();
-    if (answer.status !== 200 || moments.length === 0) throw new Error(`status ${answer.status}`);
+    const { moments } = await ask(`${base}api/search?${query}&limit=20`);
+    if (moments.length === 0) throw new Error("no moment");
     times.push(performance.now() - begin);
   }
   return times;
+}
+
+/** The answer to a request, without the time that `fetch` takes from the server on the same machine. */
+async function ask(url) {
+  const [answer] = await once(get(url, { agent }), "response");
+  const chunks = [];
+  for await (const chunk of answer) chunks.push(chunk);
+  if (answer.statusCode !== 200) throw new Error(`status ${answer.statusCode}`);
+  return JSON.parse(Buffer.concat(chunks));
 }
 
 /** The id of a video, which only answers tell. */
@@ -102,7 +137,7 @@ async function anyVideo() {
 
 async function writeIndex() {
   mkdirSync(folder, { recursive: true });
-  const index = await FeatureIndex.create(at, { dim: width });
+  const index = await FeatureIndex.create(at, { dim: width, text: text?.info });
   const spans = Array.from({ length: clips }, (_, i) => [i, i + 1]);
   function* all() {
     for (let i = 0; i < videos; i++) {

@@ -12,6 +12,7 @@ import {
 import { IndexRows, type RowRange } from "./index_rows.js";
 import { type IndexedVideo, IndexWriter } from "./index_writer.js";
 import { type WriteOptions, writeVideos } from "./write_videos.js";
+import { type Hits, hitsOf, type SearchHit } from "./search_hits.js";
 import { halfValues } from "../base/half_floats.js";
 import { isArrayOf } from "../base/typed_arrays.js";
 
@@ -59,18 +60,6 @@ export interface SearchBase {
 export type SearchVectorOptions = SearchBase & { vector: Float32Array };
 /** Many queries, f32 `[queries, dim]`. */
 export type SearchVectorsOptions = SearchBase & { vectors: Float32Array };
-
-/** A row that matches a query. */
-export interface SearchHit {
-  video: string;
-  /** Seconds. */
-  start: number;
-  end: number;
-  /** Dot product of the query with the row. */
-  score: number;
-  /** Index of the row. */
-  row: number;
-}
 
 /** The score of every row of one video, in its order. */
 export interface SimilarityOverTime {
@@ -243,6 +232,12 @@ export class FeatureIndex {
   async search(options: SearchVectorOptions): Promise<SearchHit[]>;
   async search(options: SearchVectorsOptions): Promise<SearchHit[][]>;
   async search(options: SearchVectorOptions | SearchVectorsOptions): Promise<SearchHit[] | SearchHit[][]> {
+    const hits = (await this.find(options)).map((each) => [...each]);
+    return "vector" in options ? hits[0] : hits;
+  }
+
+  /** As {@link search}, with hits whose records are read when they are asked for, while the index is open. @internal */
+  async find(options: SearchVectorOptions | SearchVectorsOptions): Promise<Hits[]> {
     const { top = 10, filter, signal } = options;
     const [argument, queries] =
       "vector" in options ? (["vector", options.vector] as const) : (["vectors", options.vectors] as const);
@@ -251,14 +246,13 @@ export class FeatureIndex {
       throw new InvalidArgumentError(`top: expected a positive integer, received ${top}`, { argument: "top" });
     }
     signal?.throwIfAborted();
-    const hits = await this.#use(async ({ files, rows }) => {
+    return this.#use(async ({ files, rows }) => {
       const k = Math.min(top, rows.count);
       const ranked = filter
         ? await rows.searchRanges(queries, matching(files, filter), k, signal)
         : await rows.search(queries, k, signal);
-      return ranked.map((ranks) => ranks.rows.map((row, i) => hitOf(files, row, ranks.scores[i])));
+      return ranked.map((ranks) => hitsOf(files, ranks));
     });
-    return "vector" in options ? hits[0] : hits;
   }
 
   /**
@@ -389,9 +383,4 @@ function floats(halves: Float32Array | Uint16Array): Float32Array {
   const values = new Float32Array(halves.length);
   for (let i = 0; i < halves.length; i++) values[i] = table[halves[i]];
   return values;
-}
-
-function hitOf(files: IndexFiles, row: number, score: number): SearchHit {
-  const { video, start, end } = files.span(row);
-  return { video: files.videoName(video), start, end, score, row };
 }

@@ -106,7 +106,7 @@ export async function indexFeatures(
     const videos = await index.write(behind(first, embedded, written), {
       replace,
       remove: outdated,
-      removeLast: movedVideos(features, known),
+      removeLast: () => movedVideos(features, known, written),
       text: text?.info,
       fresh: difference ? content : undefined,
       undo,
@@ -155,10 +155,11 @@ function removeFolder(out: string): void {
   });
 }
 
-/** Videos that are in the index under another path than now. */
-function movedVideos({ files }: ExtractedFeatures, known: ReadonlySet<string>): string[] {
+/** Earlier paths of videos that are in the index under their new path too. */
+function movedVideos({ files }: ExtractedFeatures, known: ReadonlySet<string>, written: ReadonlySet<string>): string[] {
   const names = new Set(files.map(({ video }) => video));
-  const old = files.flatMap(({ movedFrom = [] }) => movedFrom);
+  const there = files.filter(({ video }) => known.has(video) || written.has(video));
+  const old = there.flatMap(({ movedFrom = [] }) => movedFrom);
   return [...new Set(old)].filter((video) => known.has(video) && !names.has(video));
 }
 

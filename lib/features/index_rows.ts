@@ -9,7 +9,7 @@ import type { IndexFiles } from "./index_files.js";
 import { HEADER_BYTES, IndexError, ROW_DTYPES } from "./index_format.js";
 
 /** Bytes of rows per run of the kernel; an abort waits for at most one run. */
-const CHUNK_BYTES = 1 << 29;
+const CHUNK_BYTES = 2 ** 31;
 /** Rows that are gathered together when a part of the index is searched. */
 const GATHERED_ROWS = 1 << 14;
 

@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from "../base/errors.js";
-import type { FeatureIndex, SearchHit } from "./feature_index.js";
+import type { FeatureIndex } from "./feature_index.js";
+import type { SearchHit } from "./search_hits.js";
 import { judgeFit, type IndexFit, type SearchFit } from "./fit/fit.js";
 import { fitOf } from "./fit/index_fit.js";
 import {

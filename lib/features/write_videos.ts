@@ -8,9 +8,10 @@ const COMMIT_SECONDS = 5;
 export interface WriteOptions {
   /** Replace the rows of a video that the index already has. Default: refuse it. */
   replace?: boolean | undefined;
-  /** Videos that are removed first, and may be added again, and those that are removed with the last commit. */
+  /** Videos that are removed first, and may be added again. */
   remove?: readonly string[] | undefined;
-  removeLast?: readonly string[] | undefined;
+  /** Asked after the last video: those that are removed with the last commit. */
+  removeLast?: (() => readonly string[]) | undefined;
   /** The new record of the text encoder. */
   text?: TextEncoderInfo | undefined;
   /** Begin an index with these facts, which replaces the one that is there in one step. */
@@ -37,7 +38,7 @@ export async function writeVideos(
   videos: Iterable<IndexedVideo> | AsyncIterable<IndexedVideo>,
   options: WriteOptions,
 ): Promise<number> {
-  const { replace = false, remove = [], removeLast = [], text, fresh, undo, signal, onProgress } = options;
+  const { replace = false, remove = [], removeLast, text, fresh, undo, signal, onProgress } = options;
   let added = 0;
   let saved = Date.now();
   try {
@@ -52,7 +53,7 @@ export async function writeVideos(
       writer.commit();
       saved = Date.now();
     }
-    for (const video of removeLast) writer.remove(video);
+    for (const video of removeLast?.() ?? []) writer.remove(video);
     if (text) writer.setText(text);
     options.beforeEnd?.();
     if (writer.changed) writer.commit();

@@ -22,21 +22,35 @@ export const overlaps = (a: { start: number; end: number }, b: { start: number; 
  * better ones, so that a longer list begins with the shorter one and pages fit together.
  * @param ranked best first
  */
-export function mergeOverlapping<T extends Candidate>(ranked: readonly T[]): T[] {
-  const kept = new Map<string, T[]>();
-  return ranked.filter((window) => {
-    const key = `${window.index}\0${window.video}`;
+export const mergeOverlapping = <T extends Candidate>(ranked: readonly T[]): T[] => ranked.filter(withoutOverlaps());
+
+/** For the windows of a ranked list one after another: whether `mergeOverlapping` keeps this one. */
+export function withoutOverlaps(): (window: Candidate) => boolean {
+  const kept = new Map<string, Candidate[]>();
+  return (window) => {
+    const key = videoOf(window);
     const others = kept.get(key);
     if (others?.some((other) => overlaps(window, other))) return false;
     if (others) others.push(window);
     else kept.set(key, [window]);
     return true;
-  });
+  };
 }
 
+/** For the windows of a ranked list one after another: whether this is the best of its video. */
+export function bestOfVideo(): (window: Candidate) => boolean {
+  const seen = new Set<string>();
+  return (window) => {
+    const key = videoOf(window);
+    return !seen.has(key) && seen.add(key) !== undefined;
+  };
+}
+
+const videoOf = ({ index, video }: Candidate): string => `${index}\0${video}`;
+
 /** Joins ranked lists to one, best first; equal scores in the order of the lists. */
-export const rankTogether = <T extends Span>(lists: readonly T[][]): T[] =>
-  lists.length === 1 ? lists[0] : lists.flat().sort((a, b) => b.score - a.score);
+export const rankTogether = <T extends Span>(lists: readonly Iterable<T>[]): Iterable<T> =>
+  lists.length === 1 ? lists[0] : lists.flatMap((list) => [...list]).sort((a, b) => b.score - a.score);
 
 /**
  * Scores over time in at most `bins` parts without gaps. Windows are longer than the distance between them, so every

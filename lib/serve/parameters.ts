@@ -89,6 +89,10 @@ const searchParameters = z.strictObject({
         .refine(
           (text) => !LIKE_MOMENT.test(text) || partOf(text).kind === "moment",
           "expected a time in seconds behind the id of a video and @",
+        )
+        .refine(
+          (text) => !/^picture:\S*$/.test(text) || partOf(text).kind === "picture",
+          "expected the id of a picture behind picture:",
         ),
     )
     .max(MAX_PARTS)

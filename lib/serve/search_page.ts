@@ -1,6 +1,7 @@
 import { relative, resolve, sep } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { FeatureIndex, SearchHit } from "../features/feature_index.js";
+import type { FeatureIndex } from "../features/feature_index.js";
+import type { SearchHit } from "../features/search_hits.js";
 import type { TextSearchResult } from "../features/search_text.js";
 import type { DecoderName } from "../video/types.js";
 import { escapeHtml, type Still, stillHtml, stillOf } from "../video/html.js";

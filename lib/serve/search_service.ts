@@ -1,8 +1,9 @@
-import type { FeatureIndex, SearchHit } from "../features/feature_index.js";
+import type { FeatureIndex } from "../features/feature_index.js";
+import type { Hits } from "../features/search_hits.js";
 import type { IndexFit } from "../features/fit/fit.js";
 import { fitOfAnswer } from "./answer_fit.js";
 import { Gate } from "./gate.js";
-import { mergeOverlapping, momentsOf, overlaps, rankTogether, timeLine } from "./moments.js";
+import { bestOfVideo, momentsOf, overlaps, rankTogether, timeLine, withoutOverlaps } from "./moments.js";
 import type { SearchParameters } from "./parameters.js";
 import { findParts, type Query, queryOf, type QuerySources, spaceOfParts } from "./query.js";
 import { RequestError } from "./request_error.js";
@@ -53,9 +54,10 @@ class Rows {
     index: FeatureIndex,
     vector: Float32Array,
     { top, filter, signal }: { top: number; filter: ((name: string) => boolean) | undefined; signal: AbortSignal },
-  ): Promise<SearchHit[]> {
+  ): Promise<Hits> {
     if (!filter) return this.#shared.search(index, vector, top, signal);
-    return this.#filtered.run(() => index.search({ vector, top, filter, signal }), signal);
+    const [hits] = await this.#filtered.run(() => index.find({ vector, top, filter, signal }), signal);
+    return hits;
   }
 }
 
@@ -140,7 +142,7 @@ async function answer(
   const page = results.slice(offset, offset + limit);
   const lines = new Map<string, { line: TimeLineResult; moments: MomentResult[] }>();
   if (timeline || group) {
-    for (const { source, index, video } of bestOfVideos(page)) {
+    for (const { source, index, video } of page.filter(bestOfVideo())) {
       const { spans, scores } = await source.similarityOverTime(query.vector, video, { signal });
       const place = { index, video: idOf(source, video), path: video };
       const line = { video: place.video, parts: timeLine(spans, scores, BINS).map(rounded) };
@@ -187,10 +189,19 @@ async function find(
   const { group, merge } = parameters;
   for (let asked = FIRST_ROWS; ; asked *= 4) {
     const { windows, best, all } = await ranked(rows, opened, query, parameters, asked, signal);
-    const results = group ? bestOfVideos(windows) : merge ? mergeOverlapping(windows) : windows;
+    const results = firstOf(windows, wanted, group ? bestOfVideo() : merge ? withoutOverlaps() : () => true);
     if (results.length >= wanted || all) return { results, best, truncated: false };
     if (asked >= MAX_ROWS) return { results, best, truncated: true };
   }
+}
+
+/** At most `count` of the windows that `keep` accepts. */
+function firstOf(windows: Iterable<Found>, count: number, keep: (window: Found) => boolean): Found[] {
+  const results: Found[] = [];
+  for (const window of windows) {
+    if (keep(window) && results.push(window) === count) break;
+  }
+  return results;
 }
 
 /** The best windows of all indexes, best first, and whether these are all that can be results. */
@@ -201,9 +212,9 @@ async function ranked(
   parameters: SearchParameters,
   top: number,
   signal: AbortSignal,
-): Promise<{ windows: Found[]; best: Best; all: boolean }> {
+): Promise<{ windows: Iterable<Found>; best: Best; all: boolean }> {
   const { threshold = Number.NEGATIVE_INFINITY } = parameters;
-  const lists: Found[][] = [];
+  const lists: Iterable<Found>[] = [];
   const best: Best = new Map();
   let floor = Number.NEGATIVE_INFINITY;
   for (const { served, index } of opened) {
@@ -211,31 +222,30 @@ async function ranked(
     const filter = await videoFilter(index, parameters, rows.fields);
     const hits = await rows.search(index, query.vector, { top, filter, signal });
     // windows of other indexes below the last one could be behind some that were not asked for
-    if (hits.length === top) floor = Math.max(floor, hits[top - 1].score);
+    if (hits.length === top) floor = Math.max(floor, hits.score(top - 1));
     const row = query.sentence?.row;
-    const [nearest] = row ? await rows.search(index, row, { top: 1, filter, signal }) : hits;
-    if (nearest) best.set(index, nearest.score);
-    lists.push(hits.map((hit) => ({ ...hit, index: served.name, source: index })));
+    const nearest = row ? await rows.search(index, row, { top: 1, filter, signal }) : hits;
+    if (nearest.length > 0) best.set(index, nearest.score(0));
+    lists.push(windowsOf(hits, served.name, index));
   }
   const isExample = (window: Found) =>
     query.examples.length > 0 &&
     examplesIn(query, window.index, window.video).some((example) => overlaps(window, example));
-  const windows = rankTogether(lists).filter(
-    (window) => window.score >= floor && window.score >= threshold && !isExample(window),
-  );
-  return { windows, best, all: floor === Number.NEGATIVE_INFINITY || floor < threshold };
+  const windows = function* (): Generator<Found> {
+    for (const window of rankTogether(lists)) {
+      if (!(window.score >= floor && window.score >= threshold)) return;
+      if (!isExample(window)) yield window;
+    }
+  };
+  return { windows: windows(), best, all: floor === Number.NEGATIVE_INFINITY || floor < threshold };
 }
 
 /** The wanted examples of a query that are moments of this video; they are no results. */
 const examplesIn = ({ examples }: Query, index: string, path: string): ExampleResult[] =>
   examples.filter((example) => !example.negative && example.index === index && example.path === path);
 
-function bestOfVideos(windows: readonly Found[]): Found[] {
-  const seen = new Set<string>();
-  return windows.filter(({ index, video }) => {
-    const key = `${index}\0${video}`;
-    return !seen.has(key) && seen.add(key);
-  });
+function* windowsOf(hits: Hits, index: string, source: FeatureIndex): Generator<Found> {
+  for (const { start, end, score, video } of hits) yield { start, end, score, index, video, source };
 }
 
 const idOf = (index: FeatureIndex, video: string): string => videoId(index.manifest.id, video);

@@ -18,6 +18,7 @@ import { basename, join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { readManifests } from "#lib/records/read_manifests.js";
+import { FeatureIndex } from "#lib/features/feature_index.js";
 import { indexFeatures } from "#lib/features/index_features.js";
 import { readFeatureFolders } from "#lib/features/extracted_features.js";
 import { readJsonLines, repairLastLine } from "#lib/base/json_lines.js";
@@ -200,6 +201,24 @@ test("moved videos keep their features; a copy, or another video of the same siz
   rmSync(join(moved, "renamed.mp4"));
   writeFileSync(join(moved, "b2.mp4"), other);
   assert.is((await run({ resume: true }, [moved])).moved, 0);
+});
+
+test("a moved video whose features were broken meanwhile stays in an index under its old path", async () => {
+  const { at, videos, out, run } = setting("a.mp4", "b.mp4");
+  await run();
+  const options = { out: join(at, "index"), threads: 1, onFailure: () => {} };
+  const { rows } = await indexFeatures([out], options);
+  const moved = join(at, "elsewhere");
+  renameSync(videos, moved);
+  await run({ resume: true }, [moved]);
+  const b = readFeatureFolders([out]).files.find(({ video }) => video.endsWith("b.mp4"))!;
+  const content = readFileSync(b.file);
+  content.fill(0xff, content.length - 4); // NaN
+  writeFileSync(b.file, content);
+  const summary = await indexFeatures([out], options);
+  assert.equal([summary.videos, summary.failures, summary.rows], [1, 1, rows]);
+  using index = await FeatureIndex.open(options.out);
+  assert.equal([...index.videos()].sort(), [join(moved, "a.mp4"), join(videos, "b.mp4")].sort());
 });
 
 test("a message says when no finished video is among the inputs", async () => {

@@ -87,6 +87,34 @@ for (const name of ["cpu", gpu] as const) {
     }
   };
 
+  if (name === "cpu") {
+    test("cpu, f32 queries and f16 rows: roundings to 8 bits that all have one sign, of the queries or of the rows", async () => {
+      const [D, M, Q] = [64, 400, 13];
+      const rounded = (i: number) => (i === 0 ? 1 : 3.4 / 127); // of the second one 0.4 / 127 is lost
+      const exact = () => 1;
+      const cases = [[rounded, exact], [exact, rounded]]; // prettier-ignore
+      for (const [query, row] of cases) {
+        const values = Float32Array.from({ length: Q * D }, (_, i) => query(i % D) * (1 + Math.floor(i / D)));
+        const queries = { shape: [Q, D], dtype: "f32" as const, data: values, values: Float64Array.from(values) };
+        // every row is better than the ones before it
+        const better = (i: number) => row(i % D) * (0.6 + 0.001 * Math.floor(i / D));
+        const data = Uint16Array.from({ length: M * D }, (_, i) => roundTo.encode(better(i), "f16"));
+        await sameAlone(queries, { shape: [M, D], dtype: "f16", data, values: roundTo.decode(data, "f16") }, 3);
+      }
+    });
+
+    test("cpu, f32 queries and f16 rows: the longest rows whose scores are rounded, and longer ones", async () => {
+      for (const D of [65536, 65600]) {
+        const noise = array("noise", [24, D]);
+        const data = Uint16Array.from(noise.data, (x) => roundTo.encode(-1 + 1e-3 * x, "f16"));
+        const rows: CaseValue = { shape: [24, D], dtype: "f16", data, values: roundTo.decode(data, "f16") };
+        const queries = array("queries", [13, D]);
+        await sameAlone({ ...queries, data: queries.data.map((x) => 1 + 1e-3 * x) }, rows, 3);
+        await sameAlone({ ...queries, data: queries.data.map((x) => -1 + 1e-3 * x) }, rows, 3);
+      }
+    });
+  }
+
   for (const dtype of name === "cpu" ? (["f16"] as const) : (["bf16", "f16"] as const)) {
     test(`${name}, f32 queries and ${dtype} rows: scores closer than the rounding of the queries`, async () => {
       const [D, M] = [72, 700];

@@ -120,6 +120,7 @@ test("wrong parts and lengths are refused by name", async () => {
     [`q=a${"&like=".concat(id, "@1").repeat(9)}`, 400, /^like: /],
     [`q=a${"&not=b".repeat(9)}`, 400, /^not: /],
     ["q=a&not=", 400, /^not: expected a text/],
+    ["q=a&not=picture:x", 400, /^not: expected the id of a picture behind picture:$/],
     ["q=a&min_seconds=-1", 400, /^min_seconds: expected a number of seconds/],
     ["q=a&max_seconds=1e3", 400, /^max_seconds: expected a number of seconds/],
     ["q=a&max_seconds=1&max_seconds=2", 400, /^"max_seconds": given more than once/],

@@ -11,13 +11,13 @@ const DIM = 2;
 /** An index whose searches end when the test says so: a hit has the values of its query as times. */
 function heldIndex() {
   const passes: { queries: number; top: number; end: (error?: Error) => void }[] = [];
-  const search = ({ vectors, top }: { vectors: Float32Array; top: number }) =>
+  const find = ({ vectors, top }: { vectors: Float32Array; top: number }) =>
     new Promise((resolve, reject) => {
       const queries = vectors.length / DIM;
       const hits = Array.from({ length: queries }, (_, i) => [{ start: vectors[DIM * i], end: vectors[DIM * i + 1], score: top }]); // prettier-ignore
       passes.push({ queries, top, end: (error) => (error ? reject(error) : resolve(hits)) });
     });
-  return { passes, index: { dim: DIM, search } as unknown as FeatureIndex };
+  return { passes, index: { dim: DIM, find } as unknown as FeatureIndex };
 }
 
 const soon = () => new Promise((resolve) => setTimeout(resolve, 20)); // longer than the pause after a shared pass
@@ -41,7 +41,7 @@ test("searches that arrive during a pass share the next one, with their own hits
   assert.equal(hits, [[1, -1, 5], [2, -2, 5], [3, -3, 5], [4, -4, 7], [5, -5, 5]]); // prettier-ignore
   const again = ask(6);
   passes[3].end();
-  assert.is((await again)[0].start, 6);
+  assert.is([...(await again)][0].start, 6);
 });
 
 test("a pass has at most 64 queries", async () => {

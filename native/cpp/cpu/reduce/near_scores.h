@@ -1,100 +1,177 @@
 #pragma once
-// Scores of queries and rows that are rounded to bf16, whose products take half the time of those of f32, and how far
-// they are at most from the scores in f32. They tell which rows cannot be among the best.
+// Scores of queries and rows that are rounded to 8 bits, whose products take a quarter of the time of those of f32, and
+// how far they are at most from the scores in f32. They tell which rows cannot be among the best.
 #include <cmath>
 #include <limits>
 
 #include "cpu/primitives/half.h"
 #include "cpu/primitives/lanes.h"
-#include "cpu/primitives/storage.h"
 
 namespace videoclip {
 namespace VIDEOCLIP_ISA {
 namespace {
 
 #if defined(__AVX512F__)
-constexpr int64_t kNearLanes = 2 * kLanes;
+constexpr int64_t kNearLanes = 4 * kLanes;
+constexpr int64_t kNearDepth = 65536;  // of longer rows the sums of products could pass 31 bits
 
 inline bool has_near_scores() {
-  static const bool has = __builtin_cpu_supports("avx512bf16");
+  static const bool has = __builtin_cpu_supports("avx512vnni");
   return has;
 }
 
 // Values of a rounded row, with zeros behind `depth`.
 inline int64_t near_depth(int64_t depth) { return ceil_div(depth, kNearLanes) * kNearLanes; }
 
+typedef int8_t Int8s __attribute__((vector_size(64)));
+typedef uint16_t UInt16s __attribute__((vector_size(64)));
+typedef int32_t Int32s __attribute__((vector_size(64)));
+
 constexpr int64_t kNearAheadBytes = 2048;  // from the line in use to the one being prefetched
 
-// The norms of a vector and of what rounding takes from it, or a little more. Infinity stands for norms that f32 does
-// not hold well.
-struct Norms {
-  float whole, error;
-};
-
-// Rounds a row.
-template <typename T>
-__attribute__((noinline, target("avx512bf16"))) Norms round_row(const T* row, int64_t depth, Bf16* out) {
-  Vec squares[2] = {}, errors[2] = {};
-  for (int64_t d = 0; d < depth; d += kNearLanes, out += kNearLanes) {
-    const int64_t rest = depth - d;
-    for (int64_t byte = 0; byte < kNearLanes * static_cast<int64_t>(sizeof(T)); byte += 64) {
-      __builtin_prefetch(reinterpret_cast<const char*>(row + d) + kNearAheadBytes +
-                         byte);  // past the end it does nothing
-    }
-    const Vec low = load_some(row + d, rest), high = rest > kLanes ? load_some(row + d + kLanes, rest - kLanes) : Vec{};
-    const __m512i both = (__m512i)_mm512_cvtne2ps_pbh((__m512)high, (__m512)low);
-    _mm512_storeu_si512(out, both);
-    const Vec low_error = low - load(out), high_error = high - load(out + kLanes);
-    squares[0] += low * low, squares[1] += high * high;
-    errors[0] += low_error * low_error, errors[1] += high_error * high_error;
-  }
-  const float square = sum_lanes(squares[0] + squares[1]), error = sum_lanes(errors[0] + errors[1]);
-  constexpr float kInfinity = std::numeric_limits<float>::infinity();
-  // the square of f16 does not become too small
-  if (!(square < 1e30f && (sizeof(T) == 2 || square > 1e-10f))) return {kInfinity, kInfinity};
-  return {std::sqrt(square) * 1.001f, std::sqrt(error) * 1.001f};
+// The first or second half of a vector.
+template <typename V>
+__attribute__((always_inline)) inline __m256i first_half(V v) {
+  return (__m256i)__builtin_shufflevector((Int32s)v, (Int32s)v, 0, 1, 2, 3, 4, 5, 6, 7);
+}
+template <typename V>
+__attribute__((always_inline)) inline __m256i second_half(V v) {
+  return (__m256i)__builtin_shufflevector((Int32s)v, (Int32s)v, 8, 9, 10, 11, 12, 13, 14, 15);
 }
 
-// The distance of a near score from the score in f32 is at most q.whole r.error + q.error r.whole, with q.error from
-// here: it includes the rounding of both sums, by up to 2^-24 for each product, and the rounding of the rounded query's
-// norm.
-inline Norms query_norms(Norms q, int64_t depth) {
-  return {q.whole * 1.01f, q.error + q.whole * static_cast<float>(depth) * 0x1p-22f};
+// Sums of the lanes of four vectors.
+__attribute__((always_inline)) inline __m128i sum_four_ints(const Int32s* v) {
+  const auto halves = [](Int32s a, Int32s b) __attribute__((always_inline)) {
+    return __builtin_shufflevector(a, b, 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29) +
+           __builtin_shufflevector(a, b, 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31);
+  };
+  const Int32s low = halves(v[0], v[1]), high = halves(v[2], v[3]);
+  const Int32s all = __builtin_shufflevector(low, high, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29) +
+                     __builtin_shufflevector(low, high, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
+  const __m256i half = _mm256_add_epi32(first_half(all), second_half(all));
+  return _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
+}
+inline int32_t sum_ints(__m512i v) {
+  const Int32s four[4] = {(Int32s)v};
+  return _mm_cvtsi128_si32(sum_four_ints(four));
+}
+
+// Rounds 64 values, times `inverse`, to -127 to 127. Groups of four change places, in queries as in rows.
+template <typename T>
+__attribute__((always_inline)) inline __m512i round_block(const T* values, int64_t count, float inverse) {
+  __m512i part[4];
+#pragma GCC unroll 4
+  for (int64_t i = 0; i < 4; ++i) {
+    const int64_t rest = count - i * kLanes;
+    const Vec v = rest >= kLanes ? load(values + i * kLanes) : rest > 0 ? load_some(values + i * kLanes, rest) : Vec{};
+    part[i] = _mm512_maskz_cvtps_epi32(0xffff, (__m512)(v * inverse));
+  }
+  return _mm512_packs_epi16(_mm512_packs_epi32(part[0], part[1]), _mm512_packs_epi32(part[2], part[3]));
+}
+
+// A row is about `scale` times its rounded values, which are stored 128 higher. `norm` is that of scale times these
+// values, or a little more; infinity stands for a row that is not finite.
+struct RoundedRow {
+  float scale, norm;
+};
+
+__attribute__((noinline, target("avx512vnni"))) inline RoundedRow round_row(const uint16_t* row, int64_t depth,
+                                                                            uint8_t* out) {
+  UInt16s largest = {};
+  constexpr int64_t kHalves = 2 * kLanes;
+  for (int64_t d = 0; d < depth; d += kHalves) {
+    const int64_t rest = depth - d;
+    __builtin_prefetch(reinterpret_cast<const char*>(row + d) + kNearAheadBytes);  // past the end it does nothing
+    const __mmask32 mask = rest >= kHalves ? ~0u : (1u << rest) - 1;
+    const UInt16s magnitude = (UInt16s)_mm512_maskz_loadu_epi16(mask, row + d) & 0x7fff;
+    largest = magnitude > largest ? magnitude : largest;
+  }
+  const __m256i half = _mm256_max_epu16(first_half(largest), second_half(largest));
+  const __m128i eight = _mm_max_epu16(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
+  // the smallest of the complements is that of the largest; the magnitudes of f16 are in the order of their bits
+  const int bits = 0xffff ^ _mm_extract_epi16(_mm_minpos_epu16(_mm_xor_si128(eight, _mm_set1_epi16(-1))), 0);
+  const float most = from_half(static_cast<uint16_t>(bits));
+  if (!(most < std::numeric_limits<float>::infinity())) return {0, std::numeric_limits<float>::infinity()};
+  const float scale = most / 127, inverse = most > 0 ? 127 / most : 0;
+  __m512i squares = {};
+  for (int64_t d = 0; d < depth; d += kNearLanes) {
+    const Int8s rounded = (Int8s)round_block(row + d, depth - d, inverse);
+    const __m512i positive = (__m512i)(rounded < 0 ? -rounded : rounded);
+    squares = _mm512_dpbusd_epi32(squares, positive, positive);
+    _mm512_storeu_si512(out + d, (__m512i)(rounded ^ static_cast<int8_t>(0x80)));
+  }
+  const float square = static_cast<float>(sum_ints(squares));
+  return {scale, scale * std::sqrt(square) * 1.001f};
+}
+
+// A query is about `scale` times its rounded values, whose sum is `offset` / 128. With `sum`, that of the products with
+// the stored values of a row, its near score is scale row.scale (sum - offset). The score in f32 is at most
+// row_error row.scale + error row.norm away.
+struct RoundedQuery {
+  float scale, error, row_error;
+  int32_t offset;
+};
+
+__attribute__((noinline)) inline RoundedQuery round_query(const float* query, int64_t depth, int8_t* out) {
+  float most = 0, square = 0;
+  for (int64_t d = 0; d < depth; ++d) {
+    most = std::fabs(query[d]) > most ? std::fabs(query[d]) : most;
+    square += query[d] * query[d];
+  }
+  const bool holds = square < 1e30f && square > 1e-10f;  // f32 holds this norm well
+  const float scale = holds ? most / 127 : 0, inverse = holds ? 127 / most : 0;
+  for (int64_t d = 0; d < depth; d += kNearLanes) {
+    _mm512_storeu_si512(out + d, round_block(query + d, depth - d, inverse));
+  }
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  if (!holds) return {0, kInfinity, kInfinity, 0};
+  float error = 0;
+  int32_t sum = 0;
+  for (int64_t d = 0; d < depth; ++d) {
+    const float rounded = std::nearbyint(query[d] * inverse), rest = query[d] - scale * rounded;
+    error += rest * rest;
+    sum += static_cast<int32_t>(rounded);
+  }
+  const float norm = std::sqrt(square) * 1.01f;
+  // the sums of both scores are rounded, by up to 2^-24 for each product
+  const float sums = norm * static_cast<float>(depth) * 0x1p-22f;
+  // a value of a row is rounded by up to half its scale
+  return {scale, std::sqrt(error) * 1.001f + sums, norm * 0.5f * std::sqrt(static_cast<float>(depth)), 128 * sum};
 }
 constexpr float kNearTiny = 1e-20f;  // more than the products that count as zero
 
 // The rows, of 4, whose near scores say that their scores are below the threshold, as bits.
-inline int below(const float* near, const Norms& q, const float* whole, const float* error, float threshold) {
-  const __m128 part = _mm_fmadd_ps(_mm_set1_ps(q.error), _mm_loadu_ps(whole), _mm_set1_ps(kNearTiny));
-  const __m128 most = _mm_fmadd_ps(_mm_set1_ps(q.whole), _mm_loadu_ps(error), part);
-  return _mm_movemask_ps(_mm_cmplt_ps(_mm_add_ps(_mm_load_ps(near), most), _mm_set1_ps(threshold)));
+__attribute__((always_inline)) inline int below(const int32_t* sum, const RoundedQuery& q, const float* scale,
+                                                const float* norm, float threshold) {
+  const __m128i products =
+      _mm_sub_epi32(_mm_load_si128(reinterpret_cast<const __m128i*>(sum)), _mm_set1_epi32(q.offset));
+  const __m128 near = _mm_fmadd_ps(_mm_cvtepi32_ps(products), _mm_set1_ps(q.scale), _mm_set1_ps(q.row_error));
+  const __m128 part = _mm_fmadd_ps(_mm_set1_ps(q.error), _mm_loadu_ps(norm), _mm_set1_ps(kNearTiny));
+  const __m128 most = _mm_fmadd_ps(near, _mm_loadu_ps(scale), part);
+  return _mm_movemask_ps(_mm_cmplt_ps(most, _mm_set1_ps(threshold)));
 }
 
-// near[q][r] for kCount queries and 4 rows of near_depth(depth) values.
+// sums[q][r] of the products of kCount queries and 4 stored rows of near_depth(depth) values.
 template <int kCount>
-__attribute__((noinline, target("avx512bf16"))) void near_scores(const Bf16* const* query, const Bf16* const* row,
-                                                                 int64_t depth, float (*near)[4]) {
-  __m512 sum[kCount][4] = {};
+__attribute__((noinline, target("avx512vnni"))) void near_sums(const int8_t* const* query, const uint8_t* const* row,
+                                                               int64_t depth, int32_t (*sums)[4]) {
+  Int32s sum[kCount][4] = {};
   for (int64_t d = 0; d < depth; d += kNearLanes) {
-    __m512bh x[4];
+    __m512i x[4];
 #pragma GCC unroll 4
-    for (int r = 0; r < 4; ++r) x[r] = (__m512bh)_mm512_loadu_si512(row[r] + d);
+    for (int r = 0; r < 4; ++r) x[r] = _mm512_loadu_si512(row[r] + d);
 #pragma GCC unroll 6
     for (int q = 0; q < kCount; ++q) {
-      const __m512bh y = (__m512bh)_mm512_loadu_si512(query[q] + d);
+      const __m512i y = _mm512_loadu_si512(query[q] + d);
 #pragma GCC unroll 4
-      for (int r = 0; r < 4; ++r) sum[q][r] = _mm512_dpbf16_ps(sum[q][r], x[r], y);
+      for (int r = 0; r < 4; ++r) sum[q][r] = (Int32s)_mm512_dpbusd_epi32((__m512i)sum[q][r], x[r], y);
     }
   }
 #pragma GCC unroll 6
-  for (int q = 0; q < kCount; ++q) {
-    const Vec four = sum_four(reinterpret_cast<const Vec*>(sum[q]));
-    typedef float Four __attribute__((vector_size(16)));
-    const Four scores = __builtin_shufflevector(four, four, 0, 8, 4, 12);  // the places of sum_four
-    std::memcpy(near[q], &scores, sizeof scores);
-  }
+  for (int q = 0; q < kCount; ++q) _mm_store_si128(reinterpret_cast<__m128i*>(sums[q]), sum_four_ints(sum[q]));
 }
 #else
+constexpr int64_t kNearDepth = 0;
 constexpr bool has_near_scores() { return false; }
 constexpr int64_t near_depth(int64_t depth) { return depth; }
 #endif

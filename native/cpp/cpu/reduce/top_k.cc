@@ -1,12 +1,13 @@
-// Rows are read from memory once for a block of queries. A task is a split of the rows, which is read for one tile of
-// queries after another; it fits L2 if there are several tiles. The four rows that are read together are a quarter of
-// the split apart, because the processor prefetches four long streams better than four neighbouring rows. Each thread
-// keeps the best k of each query as a heap with the worst on top; few rows pass it. The lists of the threads are merged
-// at the end. (score, index) is a total order, so the best k do not depend on which thread scans which rows.
+// Rows are read from memory once for a block of queries. A task is a split of the rows, or several; one is read for a
+// tile of queries after another; it fits L2 if there are several tiles. The four rows that are read together are a
+// quarter of the split apart, because the processor prefetches four long streams better than four neighbouring rows.
+// Each thread keeps the best k of each query as a heap with the worst on top; few rows pass it. The lists of the
+// threads are merged at the end. (score, index) is a total order, so the best k do not depend on which thread scans
+// which rows.
 //
 // Several tiles of queries read a copy of the split: of f32, so that f16 is converted once, or where the processor has
-// dot products of bf16, rounded to it. The scores of the latter only tell which rows can be among the best; these are
-// computed in f32, so that no bit of a result changes.
+// dot products of 8 bits, rounded to them. The scores of the latter only tell which rows can be among the best; these
+// are computed in f32, so that no bit of a result changes.
 #include "ops/reduce/top_k.h"
 
 #include <algorithm>
@@ -30,6 +31,8 @@ constexpr int kRows = 4;
 constexpr int64_t kAheadBytes = 2048;
 constexpr int64_t kSplitBytes = 4 << 20;        // the ends of streams cost 1 to 3 % at 1 MiB, 4 to 7 % at 256 KiB
 constexpr int64_t kReadAgainBytes = 256 << 10;  // size of a split that several tiles of queries read
+constexpr int64_t kNearBytes = 128 << 10;       // and of one with rounded rows: L2 has its rows and the next ones too
+constexpr int64_t kNearSplits = 8;              // of a task, which prefetches the next one while it uses one
 constexpr int64_t kSplitsPerThread = 8;         // enough that all threads finish at about the same time
 constexpr int64_t kListBytes = 32 << 20;        // size of the lists of all threads
 constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
@@ -72,8 +75,8 @@ struct List {
 };
 
 struct Shape {
-  int64_t queries, rows, depth, k, block, split_rows;
-  bool copies, near;  // splits of f16 are copied, to f32 or to bf16
+  int64_t queries, rows, depth, k, block, split_rows, task_rows;
+  bool copies, near;  // splits of f16 are copied, to f32 or to 8 bits
 
   Shape(const Call& call, int threads)
       : queries(call.in[0].shape[0]), rows(call.in[1].shape[0]), depth(call.in[0].shape[1]), k(TopKAttributes(call).k) {
@@ -81,23 +84,27 @@ struct Shape {
     const int64_t each = threads * (k * static_cast<int64_t>(sizeof(Found)) + static_cast<int64_t>(sizeof(List)));
     block = min64(queries, max64(kTileQueries, kListBytes / each));
     copies = call.in[1].dtype == DType::f16 && block > kTileQueries;
-    near = copies && has_near_scores();
-    const size_t item = near ? 2 : copies ? 4 : item_size(call.in[1].dtype);
+    near = copies && depth <= kNearDepth && has_near_scores();
+    const size_t item = near ? 1 : copies ? 4 : item_size(call.in[1].dtype);
     const int64_t bytes = max64(1, depth) * static_cast<int64_t>(item);
-    const int64_t most = (block > kTileQueries ? kReadAgainBytes : kSplitBytes) / bytes;
+    const int64_t most = (near ? kNearBytes : block > kTileQueries ? kReadAgainBytes : kSplitBytes) / bytes;
     const int64_t even = ceil_div(rows, threads * kSplitsPerThread);
     split_rows = ceil_div(max64(1, min64(most, even)), kRows) * kRows;
+    task_rows = split_rows * (near ? max64(1, min64(kNearSplits, even / split_rows)) : 1);
   }
   // The memory of a thread: lists, what they hold, and the copy of a split with the norms of its rows.
   int64_t list_bytes() const { return round_up(block * static_cast<int64_t>(sizeof(List))); }
   int64_t found_bytes() const { return round_up(block * k * static_cast<int64_t>(sizeof(Found))); }
   int64_t copy_bytes() const {
-    if (near) return round_up(split_rows * near_depth(depth) * 2) + 2 * round_up(split_rows * 4);
+    if (near) return round_up(split_rows * near_depth(depth)) + 2 * round_up(split_rows * 4);
     return copies ? round_up(split_rows * depth * 4) : 0;
   }
   int64_t thread_bytes() const { return list_bytes() + found_bytes() + copy_bytes(); }
-  // Rounded queries and their norms, for all threads.
-  int64_t query_bytes() const { return near ? round_up(block * near_depth(depth) * 2) + 2 * round_up(block * 4) : 0; }
+  // Rounded queries, for all threads.
+  int64_t query_bytes() const {
+    constexpr int64_t kEach = 16;  // of RoundedQuery
+    return near ? round_up(block * near_depth(depth)) + round_up(block * kEach) : 0;
+  }
 
  private:
   static int64_t round_up(int64_t bytes) { return ceil_div(bytes, 64) * 64; }
@@ -178,53 +185,95 @@ void for_tiles(int64_t queries, const F& run) {
 }
 
 #if defined(__AVX512F__)
-// The rounded queries of a block or rows of a split, one after the other, and their norms.
-struct Rounded {
-  Bf16* values;
-  float *whole, *error;
+// The rounded queries of a block, one after the other.
+struct NearQueries {
+  int8_t* values;
+  RoundedQuery* rounded;
   int64_t depth;  // of a row in memory
 
-  Rounded(char* at, int64_t rows, int64_t depth)
-      : values(reinterpret_cast<Bf16*>(at)),
-        whole(reinterpret_cast<float*>(at + ceil_div(rows * near_depth(depth) * 2, 64) * 64)),
-        error(whole + ceil_div(rows, 16) * 16),
+  NearQueries(char* at, int64_t queries, int64_t depth)
+      : values(reinterpret_cast<int8_t*>(at)),
+        rounded(reinterpret_cast<RoundedQuery*>(at + ceil_div(queries * near_depth(depth), 64) * 64)),
         depth(near_depth(depth)) {}
-  template <typename T>
-  void set(int64_t i, const T* row, int64_t values_of_row) const {
-    const Norms norms = round_row(row, values_of_row, values + i * depth);
-    whole[i] = norms.whole, error[i] = norms.error;
+  void set(int64_t i, const float* query, int64_t values_of_query) const {
+    rounded[i] = round_query(query, values_of_query, values + i * depth);
+  }
+};
+
+// The rounded rows of a split, one after the other.
+struct NearRows {
+  uint8_t* values;
+  float *scale, *norm;
+  int64_t depth;  // of a row in memory
+
+  NearRows(char* at, int64_t rows, int64_t depth)
+      : values(reinterpret_cast<uint8_t*>(at)),
+        scale(reinterpret_cast<float*>(at + ceil_div(rows * near_depth(depth), 64) * 64)),
+        norm(scale + ceil_div(rows, 16) * 16),
+        depth(near_depth(depth)) {}
+  void set(int64_t i, const uint16_t* row, int64_t values_of_row) const {
+    const RoundedRow rounded = round_row(row, values_of_row, values + i * depth);
+    scale[i] = rounded.scale, norm[i] = rounded.norm;
+  }
+};
+
+// Rows that one query is multiplied with in f32 as soon as there are four.
+struct Candidates {
+  int64_t count, index[kRows];
+
+  void score_all(const float* query, const uint16_t* rows, int64_t stride, int64_t depth, List& list) {
+    if (count == 0) return;
+    const uint16_t* row[kRows];
+    for (int64_t r = 0; r < kRows; ++r) row[r] = rows + index[min64(r, count - 1)] * stride;
+    float scores[1][kRows];
+    score<1>(&query, row, depth, scores);
+    for (int64_t r = 0; r < count; ++r) list.offer(scores[0][r], index[r]);
+    count = 0;
+  }
+};
+
+// Rows that are brought into L2 in steps, while others are used.
+struct Ahead {
+  const char *at, *end;
+  int64_t lines;  // of a step
+
+  void step() {
+    for (int64_t i = 0; i < lines && at < end; ++i, at += 64) __builtin_prefetch(at, 0, 2);
   }
 };
 
 // As `scan`, for the queries of a block from `tile` on and the rows [first, last) of a split with rounded rows, whose
 // last four are in memory.
 template <int kCount>
-__attribute__((noinline)) void scan_near(const Rows& queries, int64_t query, const Rounded& rounded, int64_t tile,
-                                         const uint16_t* rows, int64_t stride, const Rounded& split, int64_t first,
-                                         int64_t last, List* lists) {
-  const float* q[kCount];
-  const Bf16* near_query[kCount];
-  Norms norms[kCount];
-  for (int i = 0; i < kCount; ++i) {
-    q[i] = queries.data + (query + i) * queries.stride;
-    near_query[i] = rounded.values + (tile + i) * rounded.depth;
-    norms[i] = query_norms({rounded.whole[tile + i], rounded.error[tile + i]}, queries.channels);
-  }
+__attribute__((noinline)) void scan_near(const Rows& queries, int64_t query, const NearQueries& near, int64_t tile,
+                                         const uint16_t* rows, int64_t stride, const NearRows& split, int64_t first,
+                                         int64_t last, Ahead& ahead, List* lists) {
+  const int8_t* near_query[kCount];
+  for (int i = 0; i < kCount; ++i) near_query[i] = near.values + (tile + i) * near.depth;
+  Candidates candidates[kCount] = {};
+  const auto score_all = [&](int i) {
+    const float* q = queries.data + (query + i) * queries.stride;
+    candidates[i].score_all(q, rows, stride, queries.channels, lists[i]);
+  };
   for (int64_t m = first; m < last; m += kRows) {
-    const Bf16* near_row[kRows];
+    const uint8_t* near_row[kRows];
     for (int64_t r = 0; r < kRows; ++r) near_row[r] = split.values + (m - first + r) * split.depth;
-    alignas(16) float near[kCount][kRows];
-    near_scores<kCount>(near_query, near_row, split.depth, near);
+    alignas(16) int32_t sums[kCount][kRows];
+    ahead.step();
+    near_sums<kCount>(near_query, near_row, split.depth, sums);
     for (int i = 0; i < kCount; ++i) {
-      if (below(near[i], norms[i], split.whole + (m - first), split.error + (m - first), lists[i].threshold) == 0xf)
-        continue;
-      const uint16_t* row[kRows];
-      for (int64_t r = 0; r < kRows; ++r) row[r] = rows + min64(m + r, last - 1) * stride;
-      float scores[1][kRows];
-      score<1>(q + i, row, queries.channels, scores);
-      for (int64_t r = 0; r < kRows && m + r < last; ++r) lists[i].offer(scores[0][r], m + r);
+      const int out = below(sums[i], near.rounded[tile + i], split.scale + (m - first), split.norm + (m - first),
+                            lists[i].threshold);
+      if (out == 0xf) continue;
+      Candidates& found = candidates[i];
+      for (int64_t r = 0; r < kRows && m + r < last; ++r) {
+        if (out >> r & 1) continue;
+        found.index[found.count++] = m + r;
+        if (found.count == kRows) score_all(i);
+      }
     }
   }
+  for (int i = 0; i < kCount; ++i) score_all(i);
 }
 #endif
 
@@ -256,23 +305,29 @@ void search(const Call& call, const T* rows, int64_t stride) {
       }
     }
 #if defined(__AVX512F__)
-    const Rounded rounded(call.workspace + threads * s.thread_bytes(), s.block, s.depth);
-    for (int64_t q = 0; s.near && q < count; ++q) rounded.set(q, queries.data + (begin + q) * queries.stride, s.depth);
+    const NearQueries near(call.workspace + threads * s.thread_bytes(), s.block, s.depth);
+    for (int64_t q = 0; s.near && q < count; ++q) near.set(q, queries.data + (begin + q) * queries.stride, s.depth);
 #endif
-    call.pool->parallel_for(ceil_div(s.rows, s.split_rows), [&](int64_t task, int thread) {
-      const int64_t first = task * s.split_rows, last = min64(s.rows, first + s.split_rows);
+    call.pool->parallel_for(ceil_div(s.rows, s.task_rows), [&](int64_t task, int thread) {
+      const int64_t first = task * s.task_rows, last = min64(s.rows, first + s.task_rows);
       List* own = lists(thread);
       if constexpr (sizeof(T) == 2) {
         char* copy = call.workspace + thread * s.thread_bytes() + s.list_bytes() + s.found_bytes();
 #if defined(__AVX512F__)
         if (s.near) {
-          const Rounded split(copy, s.split_rows, s.depth);
-          for (int64_t m = first; m < ceil_div(last - first, kRows) * kRows + first; ++m) {
-            split.set(m - first, rows + min64(m, last - 1) * stride, s.depth);
+          const NearRows split(copy, s.split_rows, s.depth);
+          for (int64_t m = first; m < last; m += s.split_rows) {
+            const int64_t end = min64(last, m + s.split_rows), after = min64(last, end + s.split_rows);
+            const int64_t groups = ceil_div(end - m, kRows);
+            for (int64_t r = 0; r < groups * kRows; ++r) split.set(r, rows + min64(m + r, end - 1) * stride, s.depth);
+            const auto address = [&](int64_t r) { return reinterpret_cast<const char*>(rows + r * stride); };
+            const int64_t steps = groups * ceil_div(count, kTileQueries);
+            Ahead ahead{address(end), address(after), ceil_div(address(after) - address(end), 64 * steps)};
+            for_tiles(count, [&](int64_t q, auto tile) {
+              scan_near<decltype(tile)::value>(queries, begin + q, near, q, rows, stride, split, m, end, ahead,
+                                               own + q);
+            });
           }
-          for_tiles(count, [&](int64_t q, auto tile) {
-            scan_near<decltype(tile)::value>(queries, begin + q, rounded, q, rows, stride, split, first, last, own + q);
-          });
           return;
         }
 #endif

@@ -1,0 +1,73 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** The part of the time of a shared run for which the next one waits. */
+const PAUSE = 1 / 30;
+/** Requests that one run answers. */
+const MAX_SHARED = 64;
+
+interface Waiting<I, R> {
+  item: I;
+  done: (result: R) => void;
+  failed: (reason: unknown) => void;
+}
+
+/**
+ * Work that costs little more for many than for one. What is asked for while a run is under way is answered together by the next one.
+ * The results must not depend on what shares a run.
+ */
+export class SharedRuns<I, R> {
+  #line: Waiting<I, R>[] = [];
+  #runs = false;
+
+  /**
+   * @param work answers the items of a run, in their order; an error reaches all of them
+   * @param together whether an item can share the run of the first one
+   */
+  constructor(
+    private readonly work: (items: readonly I[]) => Promise<readonly R[]>,
+    private readonly together: (first: I, other: I) => boolean = () => true,
+  ) {}
+
+  /** @throws `signal.reason`; what `work` throws */
+  async run(item: I, signal: AbortSignal): Promise<R> {
+    signal.throwIfAborted();
+    let one!: Waiting<I, R>;
+    const promise = new Promise<R>((done, failed) => (one = { item, done, failed }));
+    this.#line.push(one);
+    if (!this.#runs) void this.#runAll();
+    const leave = () => {
+      const at = this.#line.indexOf(one);
+      if (at < 0) return; // a run has begun, which others may share
+      this.#line.splice(at, 1);
+      one.failed(signal.reason);
+    };
+    signal.addEventListener("abort", leave, { once: true });
+    try {
+      const result = await promise;
+      signal.throwIfAborted();
+      return result;
+    } finally {
+      signal.removeEventListener("abort", leave);
+    }
+  }
+
+  async #runAll(): Promise<void> {
+    this.#runs = true;
+    while (this.#line.length > 0) {
+      const [first] = this.#line;
+      const group = this.#line.filter(({ item }) => this.together(first.item, item)).slice(0, MAX_SHARED);
+      const left = new Set(group);
+      this.#line = this.#line.filter((one) => !left.has(one));
+      const started = performance.now();
+      try {
+        const results = await this.work(group.map(({ item }) => item));
+        group.forEach(({ done }, i) => done(results[i]));
+      } catch (error) {
+        for (const { failed } of group) failed(error);
+      }
+      // clients that ask again at once come into the next run together, not into the one after it
+      if (group.length > 1) await sleep(PAUSE * (performance.now() - started));
+    }
+    this.#runs = false;
+  }
+}
