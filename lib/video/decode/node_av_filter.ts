@@ -8,6 +8,7 @@ import {
   FilterInOut,
   Frame,
 } from "node-av/lib";
+import { VideoError } from "../../base/errors.js";
 import type { TimeBase } from "../clips/clock.js";
 import { type PixelLayout, planesOf } from "../pixels/pixel_layout.js";
 import type { PlaneFrame } from "../pixels/pixel_layout.js";
@@ -108,7 +109,7 @@ export class FrameFilter {
     const format = avGetSampleFmtName(frame.format as AVSampleFormat);
     const options = `time_base=${num}/${den}:sample_rate=${frame.sampleRate}:sample_fmt=${format}:${channels}`;
     const source = graph.createFilter(Filter.getByName("abuffer") as Filter, "in", options);
-    if (source === null) throw new Error(`filter source ${options}`);
+    if (source === null) throw new VideoError("ERR_VIDEO_CORRUPT", `sound cannot be filtered: ${options}`);
     return source;
   }
 }

@@ -15,6 +15,7 @@ import {
   Rational,
   type Stream,
 } from "node-av/lib";
+import { VideoError } from "../../base/errors.js";
 import type { TimeBase } from "../clips/clock.js";
 import { AUDIO_RATE, encoderOptions } from "./preview_encoders.js";
 import { SAMPLE_RATE } from "./preview_filters.js";
@@ -143,6 +144,6 @@ export class PreviewOutput {
 
 function encoderNamed(name: string): Codec {
   const encoder = Codec.findEncoderByName(name as never);
-  if (encoder === null) throw new Error(`this build of FFmpeg has no encoder ${name}`);
+  if (encoder === null) throw new VideoError("ERR_DECODER_MISSING", `this build of FFmpeg has no encoder ${name}`);
   return encoder;
 }
