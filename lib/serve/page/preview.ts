@@ -16,10 +16,14 @@ const TYPES: Record<string, string> = {
 /** What previews the server makes. */
 type Offer = IndexesAnswer["previews"];
 let offer: Promise<Offer | undefined> | undefined;
-const offered = (): Promise<Offer | undefined> =>
-  (offer ??= getJson<IndexesAnswer>("/api/indexes").then((answer) =>
-    "value" in answer ? answer.value.previews : undefined,
-  ));
+function offered(): Promise<Offer | undefined> {
+  offer ??= getJson<IndexesAnswer>("/api/indexes").then((answer) => {
+    if ("value" in answer) return answer.value.previews;
+    offer = undefined; // the next video asks again
+    return undefined;
+  });
+  return offer;
+}
 
 /** The request for a preview, of which the page has one at a time; `done` is the reason why there is none. */
 let making: { address: string; stop: AbortController; done: Promise<string | undefined> } | undefined;
