@@ -38,6 +38,7 @@ export function serveCommand(): Command {
     )
     .option("--waiting <n>", "searches that may wait; more are refused", positive, 64)
     .option("--timeout <s>", "seconds after which a search is given up", positive, 30)
+    .option("--no-previews", "do not encode parts of videos that browsers cannot play")
     .option("--model <path>", "where the model of the indexes is now, if it moved")
     .option("--tokenizer <path>", "where its tokenizer is now")
     .option("--words <file>", "where s3d_dict.npy is now")

@@ -50,6 +50,10 @@ export const searchAnswer = z.object({
 
 export const indexesAnswer = z.object({
   fields: z.array(z.string()).meta({ description: "Fields that the parameter field can name" }),
+  previews: z.object({
+    formats: z.array(z.string()).meta({ description: "mp4, webm; empty where no previews are made" }),
+    seconds: z.int().meta({ description: "Seconds of a preview, at most" }),
+  }),
   indexes: z.array(
     z.object({
       name: z.string(),

@@ -6,19 +6,21 @@ import { COOKIE, type Guard, SAFE_HEADERS } from "./guard.js";
 import type { Gauge, Metrics } from "./metrics.js";
 import { openApi } from "./openapi.js";
 import { pageFile } from "./page_files.js";
-import { readSearch, readSeconds } from "./parameters.js";
+import { readPreview, readSearch, readSeconds } from "./parameters.js";
 import { MAX_BODY, type Pictures, tooLarge } from "./pictures.js";
+import { PREVIEW_SECONDS, type Previews } from "./previews.js";
 import { RequestError } from "./request_error.js";
 import type { SearchService } from "./search_service.js";
 import { spaceOf } from "./text_encoders.js";
-import { stillTag, type Stills } from "./stills.js";
+import { madeTag, type Stills } from "./stills.js";
 import type { VideoFile, VideoFiles } from "./video_files.js";
-import { videoResponse } from "./video_response.js";
+import { bytesResponse, type VideoRequest, videoResponse } from "./video_response.js";
 
 export interface AppParts {
   service: SearchService;
   videos: VideoFiles;
   stills: Stills;
+  previews: Previews;
   pictures: Pictures;
   guard: Guard;
   gate: Gate;
@@ -31,7 +33,7 @@ export interface AppParts {
 
 /** The routes of the server, without the server: `fetch` answers one request. */
 export function createApp(parts: AppParts): Hono {
-  const { service, videos, stills, pictures, guard, gate, metrics, timeout, log } = parts;
+  const { service, videos, stills, previews, pictures, guard, gate, metrics, timeout, log } = parts;
   const app = new Hono();
 
   app.use(async (c, next) => {
@@ -73,7 +75,7 @@ export function createApp(parts: AppParts): Hono {
 
   app.get("/api/indexes", async (c) => {
     await Promise.all(service.indexes.map((index) => index.refresh()));
-    return c.json(describe(service), 200, { "Cache-Control": "no-store" });
+    return c.json(describe(service, await previews.formats()), 200, { "Cache-Control": "no-store" });
   });
 
   app.get("/api/search", async (c) => {
@@ -107,7 +109,7 @@ export function createApp(parts: AppParts): Hono {
     const seconds = readSeconds(new URL(c.req.url).searchParams);
     const file = await fileOf(c.req.param("id"));
     try {
-      const tag = stillTag(file, seconds);
+      const tag = madeTag(file, seconds);
       const headers = { "Cache-Control": "private, max-age=600", ETag: tag };
       if (c.req.header("if-none-match") === tag) return c.body(null, 304, headers);
       const jpeg = await stills.still(file, seconds, AbortSignal.any([c.req.raw.signal, AbortSignal.timeout(timeout)]));
@@ -117,12 +119,23 @@ export function createApp(parts: AppParts): Hono {
     }
   });
 
-  app.get("/videos/:id", async (c) => {
+  app.get("/api/previews/:id", async (c) => {
+    const { seconds, format } = readPreview(new URL(c.req.url).searchParams);
+    const maker = await previews.maker(format);
     const file = await fileOf(c.req.param("id"));
-    const header = (name: string) => c.req.header(name);
-    const [range, ifRange, ifNoneMatch] = ["range", "if-range", "if-none-match"].map(header);
-    return videoResponse(file, { method: c.req.method, range, ifRange, ifNoneMatch });
+    try {
+      const tag = madeTag(file, seconds, maker.format);
+      const request = videoRequest(c.req);
+      const headers = new Headers({ "Cache-Control": "private, max-age=600", ETag: tag });
+      if (request.ifNoneMatch === tag) return new Response(null, { status: 304, headers });
+      headers.set("Content-Type", `video/${maker.format}`);
+      return bytesResponse(await previews.preview(file, seconds, maker, c.req.raw.signal), headers, request);
+    } finally {
+      await file.handle.close();
+    }
   });
+
+  app.get("/videos/:id", async (c) => videoResponse(await fileOf(c.req.param("id")), videoRequest(c.req)));
 
   app.get("/", (c) => {
     const token = c.req.query("token");
@@ -152,6 +165,12 @@ export function createApp(parts: AppParts): Hono {
   return app;
 }
 
+/** The headers that say which part of a video is asked for. */
+function videoRequest(request: { method: string; header(name: string): string | undefined }): VideoRequest {
+  const [range, ifRange, ifNoneMatch] = ["range", "if-range", "if-none-match"].map((name) => request.header(name));
+  return { method: request.method, range, ifRange, ifNoneMatch };
+}
+
 /** What a client learns of an error: nothing of the machine. */
 function toRequestError(error: Error): RequestError {
   if (error instanceof RequestError) return error;
@@ -173,10 +192,11 @@ const CODES: Record<number, string> = {
   503: "busy",
 };
 
-function describe({ indexes, fields }: SearchService): IndexesAnswer {
+function describe({ indexes, fields }: SearchService, formats: string[]): IndexesAnswer {
   const spaces = [...new Set(indexes.map(({ current }) => spaceOf(current)))];
   return {
     fields: [...fields.names],
+    previews: { formats, seconds: PREVIEW_SECONDS },
     indexes: indexes.map(({ name, current, readAt, writing, problem: trouble }) => ({
       name,
       videos: current.manifest.videos,
@@ -192,7 +212,7 @@ function describe({ indexes, fields }: SearchService): IndexesAnswer {
   };
 }
 
-function gauges({ service, gate, stills, pictures }: AppParts): Gauge[] {
+function gauges({ service, gate, stills, previews, pictures }: AppParts): Gauge[] {
   const ofIndexes = (value: (index: SearchService["indexes"][number]) => number) => () =>
     service.indexes.map((index) => ({ labels: { index: index.name }, value: value(index) }));
   return [
@@ -215,6 +235,22 @@ function gauges({ service, gate, stills, pictures }: AppParts): Gauge[] {
       name: "videoclip_stills_kept_bytes",
       help: "Bytes of the stills in memory.",
       values: () => [{ value: stills.kept.bytes }],
+    },
+    {
+      name: "videoclip_previews_running",
+      help: "Previews that are made.",
+      values: () => [{ value: previews.gate.running }],
+    },
+    {
+      name: "videoclip_previews_waiting",
+      help: "Previews that wait.",
+      values: () => [{ value: previews.gate.waiting }],
+    },
+    { name: "videoclip_previews_kept", help: "Previews in memory.", values: () => [{ value: previews.kept.size }] },
+    {
+      name: "videoclip_previews_kept_bytes",
+      help: "Bytes of the previews in memory.",
+      values: () => [{ value: previews.kept.bytes }],
     },
     {
       name: "videoclip_pictures_kept",

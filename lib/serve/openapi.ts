@@ -3,6 +3,7 @@ import { VERSION } from "../base/version.js";
 import { errorAnswer, indexesAnswer, pictureAnswer, searchAnswer } from "./answers.js";
 import { searchParameterSchemas } from "./parameters.js";
 import { MAX_BODY, PICTURE_TYPES } from "./pictures.js";
+import { PREVIEW_SECONDS } from "./previews.js";
 
 const json = (description: string, schema: z.ZodType) => ({
   description,
@@ -18,7 +19,7 @@ const FAILURES = {
   400: failure("A parameter is wrong; the message names it"),
   401: failure("The token is missing or wrong"),
   403: failure("The request comes from another site, or asks under a name that is not the server's"),
-  404: failure("There is no such index, video or picture"),
+  404: failure("There is no such index, video, picture or encoder"),
   413: failure("The body is too long"),
   415: failure("The body is of another type than those that are accepted"),
   422: failure("The video or picture cannot be decoded, or the model of the index cannot encode it"),
@@ -76,6 +77,39 @@ export function openApi(): object {
           responses: {
             200: text("A JPEG", "image/jpeg"),
             304: { description: "It is the one that the client has" },
+            ...only(400, 401, 403, 404, 422, 503),
+          },
+        },
+      },
+      "/api/previews/{id}": {
+        get: {
+          operationId: "preview",
+          summary: `A part of a video that browsers play, ${PREVIEW_SECONDS} seconds at most; encoded when it is asked for`,
+          description:
+            "For videos in formats that a browser does not know. Time 0 of the preview is t. At most 640 pixels wide and high.",
+          parameters: [
+            id,
+            {
+              name: "t",
+              in: "query",
+              required: true,
+              schema: { type: "number" },
+              description: "Where it begins, in seconds",
+            },
+            {
+              name: "format",
+              in: "query",
+              required: false,
+              schema: { type: "string", enum: ["mp4", "webm"] },
+              description: "mp4: H.264 and AAC; webm: VP9 or VP8, and Opus. Default: the first one of /api/indexes",
+            },
+            range,
+          ],
+          responses: {
+            200: text("The preview", "video/*"),
+            206: text("The bytes of the range", "video/*"),
+            304: { description: "It is the one that the client has" },
+            416: { description: "The preview has no such bytes" },
             ...only(400, 401, 403, 404, 422, 503),
           },
         },

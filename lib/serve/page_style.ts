@@ -36,6 +36,7 @@ fieldset { border: 1px solid var(--line); border-radius: 6px; } #indexes { flex-
 #results > li { display: flex; gap: 1rem; padding: 1rem 0; border-top: 1px solid var(--line); }
 .player { flex: 0 0 20rem; } .facts { flex: 1; min-width: 0; }
 video { display: block; width: 100%; aspect-ratio: 16 / 9; background: #000; border-radius: 6px; }
+.preview { font-size: .9rem; } .time { font-variant-numeric: tabular-nums; }
 .moments li { display: flex; flex-wrap: wrap; align-items: center; gap: .3rem .9rem; margin: .35rem 0; }
 .moments .play { font-variant-numeric: tabular-nums; } .score { font-variant-numeric: tabular-nums; }
 a { color: var(--accent); } .like { padding: .6rem 0; }

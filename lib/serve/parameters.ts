@@ -166,10 +166,29 @@ export function readSearch(query: URLSearchParams): SearchParameters {
 
 /** The time of a still, to a tenth of a second, from `t`. @throws RequestError 400 */
 export function readSeconds(query: URLSearchParams): number {
-  const [text = "", ...others] = query.getAll("t");
-  if (!/^\d{1,7}(\.\d{1,9})?$/.test(text) || others.length > 0 || [...query.keys()].some((key) => key !== "t"))
+  const seconds = secondsOf(query);
+  if (seconds === undefined || [...query.keys()].some((key) => key !== "t"))
     throw new RequestError(400, "t: expected one number of seconds, and nothing else");
-  return Math.round(Number(text) * 10) / 10;
+  return seconds;
+}
+
+/** The begin of a preview, to a tenth of a second, and its format if one is asked for. @throws RequestError 400 */
+export function readPreview(query: URLSearchParams): { seconds: number; format: "mp4" | "webm" | undefined } {
+  const seconds = secondsOf(query);
+  if (seconds === undefined) throw new RequestError(400, "t: expected one number of seconds");
+  const [format, ...others] = query.getAll("format");
+  if (others.length > 0 || (format !== undefined && format !== "mp4" && format !== "webm"))
+    throw new RequestError(400, "format: expected mp4 or webm");
+  const other = [...query.keys()].find((key) => key !== "t" && key !== "format");
+  if (other !== undefined) throw new RequestError(400, `${shown(other)}: no such parameter`);
+  return { seconds, format };
+}
+
+/** The only `t` of a query; undefined if it is no time. */
+function secondsOf(query: URLSearchParams): number | undefined {
+  const [text = "", ...others] = query.getAll("t");
+  const isTime = /^\d{1,7}(\.\d{1,9})?$/.test(text) && others.length === 0;
+  return isTime ? Math.round(Number(text) * 10) / 10 : undefined;
 }
 
 const shown = (text: string): string => JSON.stringify(text.slice(0, 40));

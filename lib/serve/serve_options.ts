@@ -17,6 +17,8 @@ export interface ServeOptions {
   waiting?: number | undefined;
   /** Seconds after which a search is given up. Default 30. */
   timeout?: number | undefined;
+  /** Whether parts of videos that a browser cannot play are encoded for it. Default true. */
+  previews?: boolean | undefined;
   /** Compute threads. Default: the cores this process may use. */
   threads?: number | undefined;
   /** Current paths of the text model, its tokenizer and its word list, if they have moved. */

@@ -10,6 +10,7 @@ import { Gate } from "./gate.js";
 import { Guard, isLocal } from "./guard.js";
 import { Metrics } from "./metrics.js";
 import { Pictures } from "./pictures.js";
+import { Previews } from "./previews.js";
 import { SearchService } from "./search_service.js";
 import { ServedIndex } from "./served_index.js";
 import { Stills } from "./stills.js";
@@ -32,10 +33,12 @@ export async function startServer(folders: readonly string[], options: ServeOpti
   const { model: path, tokenizer, words } = options;
   const encoders = new TextEncoders({ path, tokenizer, words, threads, signal });
   const pictures = new Pictures(encoders);
+  const previews = options.previews === false ? new Previews(null) : new Previews();
   const indexes: ServedIndex[] = [];
   const dispose = () => {
     for (const index of indexes) index.dispose();
     pictures.dispose();
+    previews.dispose();
     encoders.dispose();
   };
   try {
@@ -58,6 +61,7 @@ export async function startServer(folders: readonly string[], options: ServeOpti
       service: new SearchService(indexes, { encoders, pictures }, fields),
       videos: new VideoFiles(roots),
       stills: new Stills(),
+      previews,
       pictures,
       guard,
       gate: new Gate(parallel, waiting),
@@ -67,6 +71,7 @@ export async function startServer(folders: readonly string[], options: ServeOpti
     });
     const server = safeServer(getRequestListener(app.fetch, { overrideGlobalObjects: false }));
     await listen(server, host, port);
+    void previews.formats(); // so that the first page does not wait for the answer
     const actual = (server.address() as AddressInfo).port;
     const url = `http://${host.includes(":") ? `[${host}]` : host}:${actual}/`;
     log({ event: "listening", url, indexes: names });

@@ -4,6 +4,7 @@ import type { IndexesAnswer, SearchAnswer } from "../answers.js";
 import { byId, html } from "./dom.js";
 import { chips } from "./chips.js";
 import { getJson } from "./http.js";
+import { stopPreview } from "./preview.js";
 import { onPicture, sendPicture } from "./pictures.js";
 import { resultItems } from "./results.js";
 import { addressOf, PAGE, type PageState, readState, requestOf, TEXTS } from "./state.js";
@@ -34,6 +35,7 @@ async function show(): Promise<void> {
   );
   document.title = state.q ? `${state.q} - videoclip` : "videoclip";
   running?.abort();
+  stopPreview();
   const own = (running = new AbortController());
   const request = requestOf(state);
   for (const button of [previous, next]) button.hidden = true;

@@ -1,9 +1,19 @@
-import { FFmpegError, Filter, type FilterContext, FilterGraph, FilterInOut, Frame } from "node-av/lib";
+import type { AVSampleFormat } from "node-av/constants";
+import {
+  avGetSampleFmtName,
+  FFmpegError,
+  Filter,
+  type FilterContext,
+  FilterGraph,
+  FilterInOut,
+  Frame,
+} from "node-av/lib";
+import { VideoError } from "../../base/errors.js";
 import type { TimeBase } from "../clips/clock.js";
 import { type PixelLayout, planesOf } from "../pixels/pixel_layout.js";
 import type { PlaneFrame } from "../pixels/pixel_layout.js";
 
-/** A libavfilter graph with one input and one output, rebuilt whenever the size or format of its frames changes. */
+/** A libavfilter graph with one input and one output, for pictures or sound; rebuilt whenever the size or format of its frames changes. */
 export class FrameFilter {
   timeBase: TimeBase;
   private graph: FilterGraph | undefined;
@@ -25,7 +35,8 @@ export class FrameFilter {
    */
   *push(frame: Frame | null): Generator<Frame> {
     if (frame !== null) {
-      const shape = `${frame.width}x${frame.height} ${frame.format} ${frame.colorSpace} ${frame.colorRange}`;
+      const size = frame.nbSamples > 0 ? `${frame.sampleRate} ${frame.channels}` : `${frame.width}x${frame.height}`;
+      const shape = `${size} ${frame.format} ${frame.colorSpace} ${frame.colorRange}`;
       if (shape !== this.shape) {
         if (this.graph !== undefined) yield* this.push(null);
         this.build(frame);
@@ -54,17 +65,10 @@ export class FrameFilter {
     const graph = new FilterGraph();
     graph.alloc();
     graph.nbThreads = 1;
-    const source = graph.allocFilter(Filter.getByName("buffer") as Filter, "in") as FilterContext;
-    source.buffersrcParametersSet({
-      width: frame.width,
-      height: frame.height,
-      format: frame.format,
-      timeBase: this.inputTimeBase,
-      colorRange: frame.colorRange,
-      colorSpace: frame.colorSpace,
-    });
-    FFmpegError.throwIfError(source.init(), "filter source");
-    const sink = graph.createFilter(Filter.getByName("buffersink") as Filter, "out") as FilterContext;
+    const isSound = frame.nbSamples > 0;
+    const source = isSound ? this.soundSource(graph, frame) : this.pictureSource(graph, frame);
+    const sinkFilter = Filter.getByName(isSound ? "abuffersink" : "buffersink") as Filter;
+    const sink = graph.createFilter(sinkFilter, "out") as FilterContext;
     const outputs = new FilterInOut();
     outputs.alloc();
     outputs.name = "in";
@@ -81,6 +85,32 @@ export class FrameFilter {
     this.source = source;
     this.sink = sink;
     this.timeBase = sink.buffersinkGetTimeBase();
+  }
+
+  private pictureSource(graph: FilterGraph, frame: Frame): FilterContext {
+    const source = graph.allocFilter(Filter.getByName("buffer") as Filter, "in") as FilterContext;
+    source.buffersrcParametersSet({
+      width: frame.width,
+      height: frame.height,
+      format: frame.format,
+      timeBase: this.inputTimeBase,
+      colorRange: frame.colorRange,
+      colorSpace: frame.colorSpace,
+    });
+    FFmpegError.throwIfError(source.init(), "filter source");
+    return source;
+  }
+
+  private soundSource(graph: FilterGraph, frame: Frame): FilterContext {
+    const { num, den } = this.inputTimeBase;
+    const { mask } = frame.channelLayout;
+    // a stream may say how many channels it has, but not where they belong
+    const channels = mask > 0n ? `channel_layout=0x${mask.toString(16)}` : `channels=${frame.channels}`;
+    const format = avGetSampleFmtName(frame.format as AVSampleFormat);
+    const options = `time_base=${num}/${den}:sample_rate=${frame.sampleRate}:sample_fmt=${format}:${channels}`;
+    const source = graph.createFilter(Filter.getByName("abuffer") as Filter, "in", options);
+    if (source === null) throw new VideoError("ERR_VIDEO_CORRUPT", `sound cannot be filtered: ${options}`);
+    return source;
   }
 }
 

@@ -158,7 +158,7 @@ const mirroredTurns = {
 };
 
 /** The filters that rotate frames upright. */
-function uprightFilter({ rotation, mirrored = false }: PixelSource): string[] {
+export function uprightFilter({ rotation, mirrored = false }: PixelSource): string[] {
   return (mirrored ? mirroredTurns : turns)[rotation as 0];
 }
 
