@@ -43,6 +43,7 @@ test("one function passes clips to an encoder", () => {
     "features/index_text_encoder.ts: openS3DTextEncoder", // for texts
     "models/encode_clips.ts: encodeBatch",
     "onnx/protobuf.ts: Message.string", // for UTF-8
+    "serve/text_encoders.ts: encodeAll", // for texts
   ]);
   assert.equal(
     onlyPlace((call) => call.expression.getText() === "encodeBatch"),
