@@ -1,7 +1,9 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate, setTimeout as sleep } from "node:timers/promises";
 
-/** The part of the time of a shared run for which the next one waits. */
-const PAUSE = 1 / 30;
+/** After a shared run the next one waits for as many requests, but not if none arrives in this part of its time, */
+const GAP = 1 / 20;
+/** and not longer than this part. */
+const PAUSE = 1 / 2;
 /** Requests that one run answers. */
 const MAX_SHARED = 64;
 
@@ -65,9 +67,18 @@ export class SharedRuns<I, R> {
       } catch (error) {
         for (const { failed } of group) failed(error);
       }
-      // clients that ask again at once come into the next run together, not into the one after it
-      if (group.length > 1) await sleep(PAUSE * (performance.now() - started));
+      if (group.length > 1) await this.#gather(group.length, performance.now() - started);
     }
     this.#runs = false;
+  }
+
+  /** Waits for clients that ask again at once, so that they share the next run instead of that after it. */
+  async #gather(count: number, elapsed: number): Promise<void> {
+    const end = performance.now() + PAUSE * elapsed;
+    await setImmediate(); // the answers are being sent
+    for (let seen = -1; this.#line.length > seen && this.#line.length < count && performance.now() < end;) {
+      seen = this.#line.length;
+      await sleep(GAP * elapsed);
+    }
   }
 }

@@ -27,8 +27,6 @@ typedef int8_t Int8s __attribute__((vector_size(64)));
 typedef uint16_t UInt16s __attribute__((vector_size(64)));
 typedef int32_t Int32s __attribute__((vector_size(64)));
 
-constexpr int64_t kNearAheadBytes = 2048;  // from the line in use to the one being prefetched
-
 // The first or second half of a vector.
 template <typename V>
 __attribute__((always_inline)) inline __m256i first_half(V v) {
@@ -51,12 +49,8 @@ __attribute__((always_inline)) inline __m128i sum_four_ints(const Int32s* v) {
   const __m256i half = _mm256_add_epi32(first_half(all), second_half(all));
   return _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
 }
-inline int32_t sum_ints(__m512i v) {
-  const Int32s four[4] = {(Int32s)v};
-  return _mm_cvtsi128_si32(sum_four_ints(four));
-}
-
-// Rounds 64 values, times `inverse`, to -127 to 127. Groups of four change places, in queries as in rows.
+// Rounds 64 values, or `count` and zeros, times `inverse`, to -127 to 127. Groups of four change places, in queries as
+// in rows.
 template <typename T>
 __attribute__((always_inline)) inline __m512i round_block(const T* values, int64_t count, float inverse) {
   __m512i part[4];
@@ -69,39 +63,57 @@ __attribute__((always_inline)) inline __m512i round_block(const T* values, int64
   return _mm512_packs_epi16(_mm512_packs_epi32(part[0], part[1]), _mm512_packs_epi32(part[2], part[3]));
 }
 
-// A row is about `scale` times its rounded values, which are stored 128 higher. `norm` is that of scale times these
-// values, or a little more; infinity stands for a row that is not finite.
-struct RoundedRow {
-  float scale, norm;
-};
+// Calls run(d, count) for blocks of `kBlock` values: `count` is a constant for all but the last one.
+template <int64_t kBlock, class F>
+__attribute__((always_inline)) inline void for_blocks(int64_t depth, const F& run) {
+  int64_t d = 0;
+  for (; d + kBlock <= depth; d += kBlock) run(d, std::integral_constant<int64_t, kBlock>{});
+  if (d < depth) run(d, depth - d);
+}
 
-__attribute__((noinline, target("avx512vnni"))) inline RoundedRow round_row(const uint16_t* row, int64_t depth,
-                                                                            uint8_t* out) {
+// The largest magnitude of a row, in f16. The magnitudes of f16 are in the order of their bits.
+__attribute__((always_inline)) inline uint16_t largest_of(const uint16_t* row, int64_t depth) {
   UInt16s largest = {};
   constexpr int64_t kHalves = 2 * kLanes;
-  for (int64_t d = 0; d < depth; d += kHalves) {
-    const int64_t rest = depth - d;
-    __builtin_prefetch(reinterpret_cast<const char*>(row + d) + kNearAheadBytes);  // past the end it does nothing
-    const __mmask32 mask = rest >= kHalves ? ~0u : (1u << rest) - 1;
-    const UInt16s magnitude = (UInt16s)_mm512_maskz_loadu_epi16(mask, row + d) & 0x7fff;
-    largest = magnitude > largest ? magnitude : largest;
-  }
+  for_blocks<kHalves>(
+      depth, [&](int64_t d, auto count) __attribute__((always_inline)) {
+        const __mmask32 mask = count == kHalves ? ~0u : (1u << count) - 1;
+        const UInt16s magnitude = (UInt16s)_mm512_maskz_loadu_epi16(mask, row + d) & 0x7fff;
+        largest = magnitude > largest ? magnitude : largest;
+      });
   const __m256i half = _mm256_max_epu16(first_half(largest), second_half(largest));
   const __m128i eight = _mm_max_epu16(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
-  // the smallest of the complements is that of the largest; the magnitudes of f16 are in the order of their bits
-  const int bits = 0xffff ^ _mm_extract_epi16(_mm_minpos_epu16(_mm_xor_si128(eight, _mm_set1_epi16(-1))), 0);
-  const float most = from_half(static_cast<uint16_t>(bits));
-  if (!(most < std::numeric_limits<float>::infinity())) return {0, std::numeric_limits<float>::infinity()};
-  const float scale = most / 127, inverse = most > 0 ? 127 / most : 0;
-  __m512i squares = {};
-  for (int64_t d = 0; d < depth; d += kNearLanes) {
-    const Int8s rounded = (Int8s)round_block(row + d, depth - d, inverse);
-    const __m512i positive = (__m512i)(rounded < 0 ? -rounded : rounded);
-    squares = _mm512_dpbusd_epi32(squares, positive, positive);
-    _mm512_storeu_si512(out + d, (__m512i)(rounded ^ static_cast<int8_t>(0x80)));
+  // the complement of the smallest complement
+  return 0xffff ^ _mm_extract_epi16(_mm_minpos_epu16(_mm_xor_si128(eight, _mm_set1_epi16(-1))), 0);
+}
+
+// Rounds 4 rows. A row is about `scale` times its rounded values, which are stored 128 higher. `norm` is that of scale
+// times these values, or a little more; infinity stands for a row that is not finite.
+__attribute__((noinline)) inline void round_rows(const uint16_t* const* row, int64_t depth, uint8_t* out, float* scale,
+                                                 float* norm) {
+  alignas(16) uint16_t largest[8] = {};
+  for (int r = 0; r < 4; ++r) largest[r] = largest_of(row[r], depth);
+  const __m128 most = _mm_cvtph_ps(_mm_load_si128(reinterpret_cast<const __m128i*>(largest)));
+  const __m128 infinity = _mm_set1_ps(std::numeric_limits<float>::infinity()), zero = _mm_setzero_ps();
+  const __m128 finite = _mm_cmplt_ps(most, infinity), scales = _mm_and_ps(finite, _mm_div_ps(most, _mm_set1_ps(127)));
+  alignas(16) float inverse[4];
+  _mm_store_ps(inverse, _mm_and_ps(_mm_cmpgt_ps(scales, zero), _mm_div_ps(_mm_set1_ps(127), most)));
+  Int32s squares[4] = {};
+#pragma GCC unroll 4
+  for (int r = 0; r < 4; ++r, out += near_depth(depth)) {
+    for_blocks<kNearLanes>(
+        depth, [&](int64_t d, auto count) __attribute__((always_inline)) {
+          const Int8s rounded = (Int8s)round_block(row[r] + d, count, inverse[r]);
+          const __m512i positive = (__m512i)(rounded < 0 ? -rounded : rounded);
+          const __m512i pairs = _mm512_maddubs_epi16(positive, positive);  // at most 2 x 127^2
+          squares[r] += (Int32s)_mm512_madd_epi16(pairs, _mm512_set1_epi16(1));
+          _mm512_storeu_si512(out + d, (__m512i)(rounded ^ static_cast<int8_t>(0x80)));
+        });
   }
-  const float square = static_cast<float>(sum_ints(squares));
-  return {scale, scale * std::sqrt(square) * 1.001f};
+  const __m128 roots = _mm_sqrt_ps(_mm_cvtepi32_ps(sum_four_ints(squares)));
+  const __m128 norms = _mm_mul_ps(_mm_mul_ps(scales, roots), _mm_set1_ps(1.001f));
+  _mm_storeu_ps(scale, scales);
+  _mm_storeu_ps(norm, _mm_blendv_ps(infinity, norms, finite));
 }
 
 // A query is about `scale` times its rounded values, whose sum is `offset` / 128. With `sum`, that of the products with
@@ -120,9 +132,10 @@ __attribute__((noinline)) inline RoundedQuery round_query(const float* query, in
   }
   const bool holds = square < 1e30f && square > 1e-10f;  // f32 holds this norm well
   const float scale = holds ? most / 127 : 0, inverse = holds ? 127 / most : 0;
-  for (int64_t d = 0; d < depth; d += kNearLanes) {
-    _mm512_storeu_si512(out + d, round_block(query + d, depth - d, inverse));
-  }
+  for_blocks<kNearLanes>(
+      depth, [&](int64_t d, int64_t count) __attribute__((always_inline)) {
+        _mm512_storeu_si512(out + d, round_block(query + d, count, inverse));
+      });
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   if (!holds) return {0, kInfinity, kInfinity, 0};
   float error = 0;

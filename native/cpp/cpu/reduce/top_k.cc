@@ -211,9 +211,8 @@ struct NearRows {
         scale(reinterpret_cast<float*>(at + ceil_div(rows * near_depth(depth), 64) * 64)),
         norm(scale + ceil_div(rows, 16) * 16),
         depth(near_depth(depth)) {}
-  void set(int64_t i, const uint16_t* row, int64_t values_of_row) const {
-    const RoundedRow rounded = round_row(row, values_of_row, values + i * depth);
-    scale[i] = rounded.scale, norm[i] = rounded.norm;
+  void set_four(int64_t i, const uint16_t* const* row, int64_t values_of_row) const {
+    round_rows(row, values_of_row, values + i * depth, scale + i, norm + i);
   }
 };
 
@@ -319,7 +318,11 @@ void search(const Call& call, const T* rows, int64_t stride) {
           for (int64_t m = first; m < last; m += s.split_rows) {
             const int64_t end = min64(last, m + s.split_rows), after = min64(last, end + s.split_rows);
             const int64_t groups = ceil_div(end - m, kRows);
-            for (int64_t r = 0; r < groups * kRows; ++r) split.set(r, rows + min64(m + r, end - 1) * stride, s.depth);
+            for (int64_t i = 0; i < groups * kRows; i += kRows) {
+              const uint16_t* row[kRows];
+              for (int64_t r = 0; r < kRows; ++r) row[r] = rows + min64(m + i + r, end - 1) * stride;
+              split.set_four(i, row, s.depth);
+            }
             const auto address = [&](int64_t r) { return reinterpret_cast<const char*>(rows + r * stride); };
             const int64_t steps = groups * ceil_div(count, kTileQueries);
             Ahead ahead{address(end), address(after), ceil_div(address(after) - address(end), 64 * steps)};
