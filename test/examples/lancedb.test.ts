@@ -19,6 +19,7 @@ const WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "stir", "soup", "cu
 
 if (!existsSync(join(installed, "@lancedb/lancedb"))) {
   process.stdout.write("SKIP the example for LanceDB: it is not installed in build/lancedb\n");
+  test("nothing runs here", () => {});
 } else {
   test("an approximate search finds the best rows with their exact scores, in a table that is made once", async () => {
     writeFileSync(at("vocab.txt"), `${WORDS.join("\n")}\n`);
