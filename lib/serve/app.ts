@@ -13,6 +13,7 @@ import { RequestError } from "./request_error.js";
 import type { SearchService } from "./search_service.js";
 import { spaceOf } from "./text_encoders.js";
 import { madeTag, type Stills } from "./stills.js";
+import { withTimeLimit } from "./time_limit.js";
 import type { VideoFile, VideoFiles } from "./video_files.js";
 import { bytesResponse, type VideoRequest, videoResponse } from "./video_response.js";
 
@@ -80,8 +81,9 @@ export function createApp(parts: AppParts): Hono {
 
   app.get("/api/search", async (c) => {
     const parameters = readSearch(new URL(c.req.url).searchParams);
-    const signal = AbortSignal.any([c.req.raw.signal, AbortSignal.timeout(timeout)]);
-    const found = await gate.run(() => service.search(parameters, signal), signal);
+    const found = await withTimeLimit(c.req.raw.signal, timeout, (signal) =>
+      gate.run(() => service.search(parameters, signal), signal),
+    );
     return c.json(found, 200, { "Cache-Control": "no-store" });
   });
 
@@ -94,8 +96,10 @@ export function createApp(parts: AppParts): Hono {
     const length = Number(c.req.header("content-length") ?? 0);
     if (length > MAX_BODY) throw new RequestError(413, tooLarge, { Connection: "close" });
     const type = (c.req.header("content-type") ?? "").split(";")[0].trim().toLowerCase();
-    const signal = AbortSignal.any([c.req.raw.signal, AbortSignal.timeout(timeout)]);
-    const added = await pictures.add(service.named(names[0]), type, c.req.raw.body, signal);
+    const index = service.named(names[0]);
+    const added = await withTimeLimit(c.req.raw.signal, timeout, (signal) =>
+      pictures.add(index, type, c.req.raw.body, signal),
+    );
     return c.json(added, 200, { "Cache-Control": "no-store" });
   });
 
@@ -112,7 +116,7 @@ export function createApp(parts: AppParts): Hono {
       const tag = madeTag(file, seconds);
       const headers = { "Cache-Control": "private, max-age=600", ETag: tag };
       if (c.req.header("if-none-match") === tag) return c.body(null, 304, headers);
-      const jpeg = await stills.still(file, seconds, AbortSignal.any([c.req.raw.signal, AbortSignal.timeout(timeout)]));
+      const jpeg = await withTimeLimit(c.req.raw.signal, timeout, (signal) => stills.still(file, seconds, signal));
       return c.body(jpeg, 200, { ...headers, "Content-Type": "image/jpeg" });
     } finally {
       await file.handle.close();
