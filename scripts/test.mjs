@@ -94,12 +94,12 @@ const begun = Date.now();
 if (alone) {
   for (const file of files) await judge(file, false);
 } else {
-  const lanes = [true, false].map((heavy) => files.filter((file) => HEAVY.has(partOf(file)) === heavy));
+  const [heavy, light] = [true, false].map((is) => files.filter((file) => HEAVY.has(partOf(file)) === is));
   const repeated = [];
-  const lane = async (own) => {
-    for (const file of own) if (!(await judge(file, true))) repeated.push(file);
+  const lane = async (next) => {
+    for (let file = next(); file !== undefined; file = next()) if (!(await judge(file, true))) repeated.push(file);
   };
-  await Promise.all(lanes.map(lane));
+  await Promise.all([lane(() => heavy.shift() ?? light.pop()), lane(() => light.shift())]);
   const recovered = [];
   for (const file of repeated) if (await judge(file, false)) recovered.push(relative(root, file));
   if (recovered.length > 0)
