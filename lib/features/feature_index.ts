@@ -232,12 +232,17 @@ export class FeatureIndex {
   async search(options: SearchVectorOptions): Promise<SearchHit[]>;
   async search(options: SearchVectorsOptions): Promise<SearchHit[][]>;
   async search(options: SearchVectorOptions | SearchVectorsOptions): Promise<SearchHit[] | SearchHit[][]> {
-    const hits = (await this.find(options)).map((each) => [...each]);
+    const hits = await this.#find(options, (each) => [...each]);
     return "vector" in options ? hits[0] : hits;
   }
 
   /** As {@link search}, with hits whose records are read when they are asked for, while the index is open. @internal */
   async find(options: SearchVectorOptions | SearchVectorsOptions): Promise<Hits[]> {
+    return this.#find(options, (each) => each);
+  }
+
+  /** @param read runs while the files that were searched are open: an append may replace them meanwhile */
+  async #find<T>(options: SearchVectorOptions | SearchVectorsOptions, read: (hits: Hits) => T): Promise<T[]> {
     const { top = 10, filter, signal } = options;
     const [argument, queries] =
       "vector" in options ? (["vector", options.vector] as const) : (["vectors", options.vectors] as const);
@@ -251,7 +256,7 @@ export class FeatureIndex {
       const ranked = filter
         ? await rows.searchRanges(queries, matching(files, filter), k, signal)
         : await rows.search(queries, k, signal);
-      return ranked.map((ranks) => hitsOf(files, ranks));
+      return ranked.map((ranks) => read(hitsOf(files, ranks)));
     });
   }
 
