@@ -25,8 +25,8 @@ export interface FeatureNames {
  * hexadecimal digits of its path's SHA-256 if another input or record has the same name. A name that is too long is cut
  * and gets these digits. The names are not kept in memory: only those that several inputs have.
  */
-export function featureNames(paths: readonly string[], records: NamedVideos): FeatureNames {
-  const repeated = repeatedNames(paths);
+export function featureNames(videos: readonly { path: string }[], records: NamedVideos): FeatureNames {
+  const repeated = repeatedNames(videos);
   const isTaken = (base: string, path: string) => {
     const key = base.toLowerCase(); // some file systems ignore case
     if (repeated.has(key)) return true;
@@ -46,15 +46,16 @@ export function featureNames(paths: readonly string[], records: NamedVideos): Fe
 }
 
 /** Base names, in lower case, that several paths have. Names are first compared by hashes, of 8 bytes each. */
-function repeatedNames(paths: readonly string[]): Set<string> {
-  const hashes = Float64Array.from(paths, (path) => hashOf(baseOf(path).toLowerCase()));
+function repeatedNames(videos: readonly { path: string }[]): Set<string> {
+  const hashes = new Float64Array(videos.length);
+  for (const [i, { path }] of videos.entries()) hashes[i] = hashOf(baseOf(path).toLowerCase());
   const sorted = hashes.slice().sort();
   const several = new Set<number>();
   for (let i = 1; i < sorted.length; i++) if (sorted[i] === sorted[i - 1]) several.add(sorted[i]);
   const repeated = new Set<string>();
   if (several.size === 0) return repeated;
   const owners = new Map<string, string>();
-  for (const [i, path] of paths.entries()) {
+  for (const [i, { path }] of videos.entries()) {
     if (!several.has(hashes[i])) continue;
     const name = baseOf(path).toLowerCase();
     if ((owners.get(name) ?? path) !== path) repeated.add(name);

@@ -76,10 +76,7 @@ export async function extractToFolder(
   const summary: ExtractSummary = { ...none, omitted: { endings, folders, pictures } };
   try {
     const settings = settingsOf(options);
-    const names = featureNames(
-      found.items.map(({ path }) => path),
-      store.records,
-    );
+    const names = featureNames(found.items, store.records);
     const { resume = false, retryFailed: retry = false } = options;
     // failed videos may be retried with another `onError`: finished videos keep their records
     const { onError: _, ...compared } = settings;

@@ -93,8 +93,7 @@ function namesOf(
   known: ReadonlyMap<string, { path: string; file: string }>,
   store: Pick<FeatureStore, "records">,
 ): FeatureNames {
-  const paths = items.map(({ path }) => path);
-  return featureNames(paths, known.size === 0 ? store.records : withNames(known, store.records));
+  return featureNames(items, known.size === 0 ? store.records : withNames(known, store.records));
 }
 
 interface Limits {

@@ -83,7 +83,8 @@ test("rows of lists may be addresses; rows that name no object fail, and secrets
     `${list}:6: https://[bad/x.mp4 is not a valid address`,
   ]);
   const paths = ["https://h/x%20y.mp4?a=1.2/3", "s3://b/deep/x y.mov", "s3://b/z.mp4", "https://h/"];
-  const names = featureNames(paths, { get: () => undefined, claimants: () => [] });
+  const videos = paths.map((path) => ({ path }));
+  const names = featureNames(videos, { get: () => undefined, claimants: () => [] });
   assert.match(paths.map((path) => names.get(path)).join(), /^x y-\w{8}\.npy,x y-\w{8}\.npy,z\.npy,video\.npy$/);
 });
 

@@ -40,11 +40,12 @@ export async function findInputs(
   if (inputs.length === 0)
     throw new InvalidArgumentError("inputs: expected at least one file, folder, glob or list of videos");
   const omitted = new Omissions();
-  const found: InputItem[] = [];
+  let found: InputItem[] = [];
   const roots = new Set<string>();
   for (const input of inputs) {
     const some = isRemote(input) ? await sources.find(input, omitted, signal) : await expand(input, omitted, roots);
-    for (const item of some) found.push(item);
+    if (found.length === 0) found = some;
+    else for (const item of some) found.push(item);
   }
   for (const item of found) {
     if (!item.error && !isRemote(item.path) && !isAbsolutePath(item.path)) item.path = resolve(item.path);
@@ -91,12 +92,12 @@ async function expand(input: string, omitted: Omissions, roots: Set<string>): Pr
 }
 
 /**
- * Every path once, sorted. A file that links make reachable by several paths is kept once, by its real path if that is
- * an input.
+ * Every path once, sorted, in the given array. A file that links make reachable by several paths is kept once, by its
+ * real path if that is an input.
  */
 function eachOnce(items: InputItem[]): InputItem[] {
   items.sort((a, b) => compare(a.path, b.path));
-  const sorted = items.filter(({ path }, i) => i === 0 || path !== items[i - 1].path);
+  keepOnly(items, ({ path }, last) => path !== last?.path);
   const folders = new Map<string, string>();
   /** The real path of an item that is reached through a link. */
   const linked = ({ path, error }: InputItem): string | undefined => {
@@ -107,13 +108,22 @@ function eachOnce(items: InputItem[]): InputItem[] {
     return real === folder ? undefined : join(real, basename(path));
   };
   const kept = new Set<string>();
-  return sorted.filter((item) => {
+  const repeated = new Set<InputItem>();
+  for (const item of items) {
     const real = linked(item);
-    if (real === undefined) return true;
-    if (kept.has(real) || hasPath(sorted, real)) return false;
-    kept.add(real);
-    return true;
-  });
+    if (real === undefined) continue;
+    if (kept.has(real) || hasPath(items, real)) repeated.add(item);
+    else kept.add(real);
+  }
+  if (repeated.size > 0) keepOnly(items, (item) => !repeated.has(item));
+  return items;
+}
+
+/** Removes the other items from a list, which is not copied. @param keeps is called with an item and the last one that was kept */
+function keepOnly(items: InputItem[], keeps: (item: InputItem, last: InputItem | undefined) => boolean): void {
+  let count = 0;
+  for (const item of items) if (keeps(item, items[count - 1])) items[count++] = item;
+  items.length = count;
 }
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
