@@ -44,11 +44,23 @@ const FILTERED = 2;
 
 /** Searches the rows of indexes. */
 class Rows {
-  readonly #shared = new SharedPasses();
+  /** Queries that are being made, whose searches follow. */
+  #coming = 0;
+  readonly #shared = new SharedPasses(() => this.#coming);
   readonly #filtered = new Gate(FILTERED, Infinity);
 
   /** @param fields of the videos, for filters */
   constructor(readonly fields: VideoFields) {}
+
+  /** Runs what makes a query. */
+  async before<T>(work: () => Promise<T>): Promise<T> {
+    this.#coming++;
+    try {
+      return await work();
+    } finally {
+      this.#coming--;
+    }
+  }
 
   async search(
     index: FeatureIndex,
@@ -85,7 +97,7 @@ export class SearchService {
       const [{ index }] = opened;
       if (opened.some((other) => spaceOf(other.index) !== spaceOf(index) || other.index.dim !== index.dim))
         throw new RequestError(400, "index: these indexes have different models, so their scores cannot be compared");
-      const query = await queryOf(index, parts, this.#sources, signal);
+      const query = await this.#rows.before(() => queryOf(index, parts, this.#sources, signal));
       const { encoders } = this.#sources;
       return answer(this.#rows, opened, query, parameters, signal, (each) => encoders.fit(each));
     });
@@ -151,22 +163,20 @@ async function answer(
       lines.set(place.video, { line, moments: moments.map((moment) => ({ ...place, ...rounded(moment) })) });
     }
   }
-  const groups: GroupResult[] = page.map(({ source, index, video, score }) => {
+  const groupOf = ({ source, index, video, score }: Found): GroupResult => {
     const id = idOf(source, video);
     return { index, video: id, path: video, score: short(score), moments: lines.get(id)?.moments ?? [] };
-  });
-  const moments: MomentResult[] = page.map(({ source, index, video, start, end, score }) => ({
-    index,
-    video: idOf(source, video),
-    path: video,
-    ...rounded({ start, end, score }),
-  }));
+  };
+  const momentOf = ({ source, index, video, start, end, score }: Found): MomentResult => {
+    const place = { index, video: idOf(source, video), path: video };
+    return { ...place, ...rounded({ start, end, score }) };
+  };
   return {
     indexes: opened.map(({ served }) => served.name),
     unknown: query.unknown,
     ...(fit ? { fit } : {}),
     examples: query.examples,
-    ...(group ? { videos: groups } : { moments }),
+    ...(group ? { videos: page.map(groupOf) } : { moments: page.map(momentOf) }),
     ...(timeline ? { timelines: [...lines.values()].map(({ line }) => line) } : {}),
     offset,
     more: results.length > offset + limit,
@@ -252,10 +262,12 @@ const idOf = (index: FeatureIndex, video: string): string => videoId(index.manif
 
 /** The shortest number that is the same float32, so that a score that was read is also a threshold. */
 function short(score: number): number {
-  for (let digits = 6; digits < 9; digits++) {
+  let shortest = Number(score.toPrecision(9));
+  for (let digits = 8; digits >= 6; digits--) {
     const value = Number(score.toPrecision(digits));
-    if (Math.fround(value) === score) return value;
+    if (Math.fround(value) !== score) break;
+    shortest = value;
   }
-  return Number(score.toPrecision(9));
+  return shortest;
 }
 const rounded = <T extends { score: number }>(span: T): T => ({ ...span, score: short(span.score) });

@@ -7,7 +7,7 @@ import { InvalidArgumentError } from "../base/errors.js";
 import { MANIFEST } from "../features/index_format.js";
 import { createApp } from "./app.js";
 import { Gate } from "./gate.js";
-import { Guard, isLocal } from "./guard.js";
+import { Guard, isLocal, SAFE_HEADERS } from "./guard.js";
 import { Metrics } from "./metrics.js";
 import { Pictures } from "./pictures.js";
 import { Previews } from "./previews.js";
@@ -134,7 +134,10 @@ function existingFolder(folder: string): string {
 function safeServer(listener: ReturnType<typeof getRequestListener>): Server {
   const server = createServer(
     { maxHeaderSize: 16 << 10, headersTimeout: 10_000, requestTimeout: 15_000, connectionsCheckingInterval: 2000 },
-    listener,
+    (request, response) => {
+      for (const [name, value] of Object.entries(SAFE_HEADERS)) response.setHeader(name, value);
+      void listener(request, response);
+    },
   );
   server.maxConnections = 256;
   server.keepAliveTimeout = 10_000;

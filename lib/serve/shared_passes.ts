@@ -14,6 +14,9 @@ interface RowSearch {
 export class SharedPasses {
   #runs = new WeakMap<FeatureIndex, SharedRuns<RowSearch, Hits>>();
 
+  /** @param coming number of searches that are being prepared */
+  constructor(private readonly coming: () => number = () => 0) {}
+
   /** As `FeatureIndex.find`. The index must stay open until the promise is settled. @throws IndexError; `signal.reason` */
   search(index: FeatureIndex, vector: Float32Array, top: number, signal: AbortSignal): Promise<Hits> {
     let runs = this.#runs.get(index);
@@ -21,6 +24,7 @@ export class SharedPasses {
       runs = new SharedRuns(
         (searches) => pass(index, searches),
         (first, other) => other.top === first.top,
+        this.coming,
       );
       this.#runs.set(index, runs);
     }

@@ -2,8 +2,10 @@ import { setImmediate, setTimeout as sleep } from "node:timers/promises";
 
 /** After a shared run the next one waits for as many requests, but not if none arrives in this part of its time, */
 const GAP = 1 / 20;
-/** and not longer than this part. */
+/** and not longer than this part, */
 const PAUSE = 1 / 2;
+/** or while some are known to come than this. */
+const LONG_PAUSE = 1;
 /** Requests that one run answers. */
 const MAX_SHARED = 64;
 
@@ -28,6 +30,8 @@ export class SharedRuns<I, R> {
   constructor(
     private readonly work: (items: readonly I[]) => Promise<readonly R[]>,
     private readonly together: (first: I, other: I) => boolean = () => true,
+    /** Number of requests that are known to come soon. */
+    private readonly coming: () => number = () => 0,
   ) {}
 
   /** @throws `signal.reason`; what `work` throws */
@@ -55,6 +59,7 @@ export class SharedRuns<I, R> {
 
   async #runAll(): Promise<void> {
     this.#runs = true;
+    await setImmediate(); // requests that came at the same time join the first run
     while (this.#line.length > 0) {
       const [first] = this.#line;
       const group = this.#line.filter(({ item }) => this.together(first.item, item)).slice(0, MAX_SHARED);
@@ -73,10 +78,14 @@ export class SharedRuns<I, R> {
   }
 
   /** Waits for clients that ask again at once, so that they share the next run instead of that after it. */
-  async #gather(count: number, elapsed: number): Promise<void> {
-    const end = performance.now() + PAUSE * elapsed;
+  async #gather(answered: number, elapsed: number): Promise<void> {
+    const begin = performance.now();
+    const expected = Math.min(MAX_SHARED, this.#line.length + answered);
     await setImmediate(); // the answers are being sent
-    for (let seen = -1; this.#line.length > seen && this.#line.length < count && performance.now() < end;) {
+    for (let seen = -1; this.#line.length < expected;) {
+      const isComing = this.coming() > 0;
+      if (this.#line.length === seen && !isComing) return;
+      if (performance.now() - begin >= (isComing ? LONG_PAUSE : PAUSE) * elapsed) return;
       seen = this.#line.length;
       await sleep(GAP * elapsed);
     }

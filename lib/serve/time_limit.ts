@@ -1,23 +1,26 @@
-import { followSignal } from "../base/follow_signal.js";
+import type { ServerResponse } from "node:http";
 
 /**
- * Runs work with a signal that also aborts after some milliseconds, with a `TimeoutError`. `AbortSignal.timeout` would
- * stay in memory for that time, after thousands of answers.
+ * Runs work for a client with a signal that aborts after some milliseconds, with a `TimeoutError`, and when the client
+ * goes away, with an `AbortError`. `AbortSignal.timeout` would stay in memory for that time, after thousands of answers.
+ * @param response to the client
  * @throws what `work` throws
  */
 export async function withTimeLimit<T>(
-  signal: AbortSignal,
+  response: Pick<ServerResponse, "once" | "off" | "closed">,
   milliseconds: number,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const stop = new AbortController();
   const late = () => stop.abort(new DOMException("the time is over", "TimeoutError"));
+  const gone = () => stop.abort(new DOMException("the client is gone", "AbortError"));
   const timer = setTimeout(late, milliseconds);
-  const unfollow = followSignal(stop, signal);
+  if (response.closed) gone();
+  else response.once("close", gone);
   try {
     return await work(stop.signal);
   } finally {
     clearTimeout(timer);
-    unfollow();
+    response.off("close", gone);
   }
 }

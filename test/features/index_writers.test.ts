@@ -134,4 +134,20 @@ test("of two simultaneous writers one is refused, and the index stays complete",
   index.dispose();
 });
 
+test("a search ends with the files that it began with, though the index is written meanwhile in the same process", async () => {
+  const at = folder();
+  using index = await FeatureIndex.create(at, { dim: 8, text: { kind: "test", path: "x" } });
+  await index.append(videos(30, 8));
+  const vector = Float32Array.from({ length: 8 }, (_, i) => i - 3);
+  const before = await index.search({ vector, top: 20 });
+  for (const path of ["y", "z"]) {
+    const during = index.search({ vector, top: 20 });
+    index.setText({ kind: "test", path }); // opens the files again at once
+    assert.equal(await during, before);
+  }
+  const during = index.search({ vector, top: 20 });
+  await Promise.all([during, index.remove(videos(15, 8).map(({ video: name }) => name))]);
+  assert.equal(await during, before);
+});
+
 test.run();

@@ -89,7 +89,7 @@ for (const name of ["cpu", gpu] as const) {
 
   if (name === "cpu") {
     test("cpu, f32 queries and f16 rows: roundings to 8 bits that all have one sign, of the queries or of the rows", async () => {
-      const [D, M, Q] = [64, 400, 13];
+      const [D, M, Q] = [64, 2000, 13];
       const rounded = (i: number) => (i === 0 ? 1 : 3.4 / 127); // of the second one 0.4 / 127 is lost
       const exact = () => 1;
       const cases = [[rounded, exact], [exact, rounded]]; // prettier-ignore
@@ -97,27 +97,36 @@ for (const name of ["cpu", gpu] as const) {
         const values = Float32Array.from({ length: Q * D }, (_, i) => query(i % D) * (1 + Math.floor(i / D)));
         const queries = { shape: [Q, D], dtype: "f32" as const, data: values, values: Float64Array.from(values) };
         // every row is better than the ones before it
-        const better = (i: number) => row(i % D) * (0.6 + 0.001 * Math.floor(i / D));
+        const better = (i: number) => row(i % D) * (0.6 + 0.0005 * Math.floor(i / D));
         const data = Uint16Array.from({ length: M * D }, (_, i) => roundTo.encode(better(i), "f16"));
         await sameAlone(queries, { shape: [M, D], dtype: "f16", data, values: roundTo.decode(data, "f16") }, 3);
       }
     });
 
     test("cpu, f32 queries and f16 rows: the longest rows whose scores are rounded, and longer ones", async () => {
+      const M = 200;
       for (const D of [65536, 65600]) {
         const noise = array("noise", [24, D]);
-        const data = Uint16Array.from(noise.data, (x) => roundTo.encode(-1 + 1e-3 * x, "f16"));
-        const rows: CaseValue = { shape: [24, D], dtype: "f16", data, values: roundTo.decode(data, "f16") };
         const queries = array("queries", [13, D]);
-        await sameAlone({ ...queries, data: queries.data.map((x) => 1 + 1e-3 * x) }, rows, 3);
-        await sameAlone({ ...queries, data: queries.data.map((x) => -1 + 1e-3 * x) }, rows, 3);
+        for (const sign of [-1, 1]) {
+          const few = Uint16Array.from(noise.data, (x) => roundTo.encode(sign + 1e-3 * x, "f16"));
+          const data = new Uint16Array(M * D); // the same rows in another order of values
+          for (let m = 0; m < M; m++) {
+            const [row, turn] = [few.subarray((m % 24) * D, ((m % 24) + 1) * D), (m * 101) % D];
+            data.set(row.subarray(turn), m * D);
+            data.set(row.subarray(0, turn), (m + 1) * D - turn);
+          }
+          const rows: CaseValue = { shape: [M, D], dtype: "f16", data, values: new Float64Array() };
+          await sameAlone({ ...queries, data: queries.data.map((x) => 1 + 1e-3 * x) }, rows, 3);
+          await sameAlone({ ...queries, data: queries.data.map((x) => -1 + 1e-3 * x) }, rows, 3);
+        }
       }
     });
   }
 
   for (const dtype of name === "cpu" ? (["f16"] as const) : (["bf16", "f16"] as const)) {
     test(`${name}, f32 queries and ${dtype} rows: scores closer than the rounding of the queries`, async () => {
-      const [D, M] = [72, 700];
+      const [D, M] = [72, name === "cpu" ? 3000 : 700];
       const [one, noise, queries] = [array("row", [1, D]), array("noise", [M, D]), array("queries", [20, D])];
       for (const size of [0.02, 0.004, 0.001, 0.0002]) {
         const values = noise.data.map((x, i) => one.data[i % D] + size * x);
@@ -129,12 +138,19 @@ for (const name of ["cpu", gpu] as const) {
     });
 
     test(`${name}, f32 queries and ${dtype} rows: any scale, infinity and NaN`, async () => {
-      const [D, Q] = [24, 20];
-      const rows = array("rows", [200, D], dtype);
+      const [D, Q, M] = [24, 20, name === "cpu" ? 2000 : 200];
+      const rows = array("rows", [M, D], dtype);
       [Number.NaN, Infinity, -Infinity].forEach((x, i) => {
-        rows.data[(i * 70 + 3) * D + 7] = roundTo.encode(x, dtype);
+        rows.data[(M - 70 * i - 20) * D + 7] = roundTo.encode(x, dtype);
       });
       rows.data.fill(0, 20 * D, 40 * D);
+      for (let m = 100; m < M; m++) {
+        const scale = 2 ** ((m % 9) - 4);
+        for (let i = m * D; i < (m + 1) * D; i++) {
+          const x = roundTo.decode(rows.data.subarray(i, i + 1) as Uint16Array, dtype)[0];
+          rows.data[i] = roundTo.encode(scale * x, dtype);
+        }
+      }
       const queries = array("queries", [Q, D]);
       const scales = [1, 1e-30, 1e30, 0, 1e-44, 3e38, 1e6];
       const data = queries.data.map((x, i) => x * scales[Math.floor(i / D) % scales.length]);
@@ -142,7 +158,7 @@ for (const name of ["cpu", gpu] as const) {
       data[9 * D + 5] = Infinity;
       data[10 * D + 5] = -Infinity;
       await sameAlone({ ...queries, data }, rows, 7);
-      await sameAlone({ ...queries, data }, rows, 190);
+      await sameAlone({ ...queries, data }, rows, M - 10);
     });
   }
 }

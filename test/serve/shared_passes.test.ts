@@ -21,6 +21,8 @@ function heldIndex() {
 }
 
 const soon = () => new Promise((resolve) => setTimeout(resolve, 20)); // longer than the pause after a shared pass
+/** A turn of the event loop, in which a pass begins. */
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 const never = new AbortController().signal;
 
 test("searches that arrive during a pass share the next one, with their own hits", async () => {
@@ -28,6 +30,7 @@ test("searches that arrive during a pass share the next one, with their own hits
   const shared = new SharedPasses();
   const ask = (i: number, top = 5) => shared.search(index, Float32Array.of(i, -i), top, never);
   const first = ask(1);
+  await turn();
   const others = [ask(2), ask(3), ask(4, 7), ask(5)];
   assert.equal(passes.map(({ queries }) => queries), [1]); // prettier-ignore
   passes[0].end();
@@ -40,6 +43,7 @@ test("searches that arrive during a pass share the next one, with their own hits
   const hits = (await Promise.all([first, ...others])).map(([{ start, end, score }]) => [start, end, score]);
   assert.equal(hits, [[1, -1, 5], [2, -2, 5], [3, -3, 5], [4, -4, 7], [5, -5, 5]]); // prettier-ignore
   const again = ask(6);
+  await turn();
   passes[3].end();
   assert.is([...(await again)][0].start, 6);
 });
@@ -50,11 +54,12 @@ test("a pass has at most 64 queries", async () => {
   const all = Array.from({ length: 101 }, (_, i) =>
     shared.search(index, Float32Array.of(i, 0), 1, new AbortController().signal),
   );
-  for (let i = 0; i < 3; i++) {
+  await turn();
+  for (let i = 0; i < 2; i++) {
     passes[i].end();
     await soon();
   }
-  assert.equal(passes.map(({ queries }) => queries), [1, 64, 36]); // prettier-ignore
+  assert.equal(passes.map(({ queries }) => queries), [64, 37]); // prettier-ignore
   assert.equal((await Promise.all(all)).map(([{ start }]) => start), all.map((_, i) => i)); // prettier-ignore
 });
 
@@ -63,7 +68,9 @@ test("who gives up leaves the others alone, and an error of a pass reaches only 
   const shared = new SharedPasses();
   const stop = new AbortController();
   const ask = (signal: AbortSignal) => shared.search(index, Float32Array.of(0, 0), 1, signal);
-  const [during, waiting, patient] = [rejection(ask(stop.signal)), rejection(ask(stop.signal)), ask(never)];
+  const during = rejection(ask(stop.signal));
+  await turn();
+  const [waiting, patient] = [rejection(ask(stop.signal)), ask(never)];
   stop.abort(new Error("gave up"));
   assert.is((await waiting).message, "gave up");
   passes[0].end();
@@ -76,6 +83,27 @@ test("who gives up leaves the others alone, and an error of a pass reaches only 
   await soon();
   passes[2].end(new Error("the file was cut"));
   assert.is((await failing).message, "the file was cut");
+});
+
+test("after a shared pass the next one waits for searches that are being prepared", async () => {
+  const { passes, index } = heldIndex();
+  let coming = 2;
+  const shared = new SharedPasses(() => coming);
+  const ask = () => shared.search(index, Float32Array.of(0, 0), 1, never);
+  const first = [ask(), ask()];
+  await turn();
+  await soon(); // the time of the pass, of which the next one waits for a part
+  passes[0].end();
+  await Promise.all(first);
+  const early = ask();
+  await turn();
+  assert.is(passes.length, 1);
+  coming = 1;
+  const late = ask();
+  await soon();
+  assert.equal(passes.map(({ queries }) => queries), [2, 2]); // prettier-ignore
+  passes[1].end();
+  await Promise.all([early, late]);
 });
 
 test.run();

@@ -26,7 +26,10 @@ test("sentences that wait share a run", async () => {
     return encode(texts, options);
   };
   const sentences = ["a red circle", "a zebra", "a green square moves left", "red", "an aardvark and a yak"];
-  const found = await Promise.all(sentences.map((sentence) => encoders.encode(space, sentence, never)));
+  const first = encoders.encode(space, sentences[0], never);
+  await new Promise((resolve) => setImmediate(resolve)); // the first run has begun
+  const others = sentences.slice(1).map((sentence) => encoders.encode(space, sentence, never));
+  const found = await Promise.all([first, ...others]);
   assert.equal(runs, [1, 4]);
   for (const [i, sentence] of sentences.entries()) {
     const { data, unknown = [] } = await alone.encode([sentence]);

@@ -13,6 +13,7 @@ namespace {
 
 #if defined(__AVX512F__)
 constexpr int64_t kNearLanes = 4 * kLanes;
+constexpr int64_t kNearRows = 64;      // rows that are read together
 constexpr int64_t kNearDepth = 65536;  // of longer rows the sums of products could pass 31 bits
 
 inline bool has_near_scores() {
@@ -37,18 +38,41 @@ __attribute__((always_inline)) inline __m256i second_half(V v) {
   return (__m256i)__builtin_shufflevector((Int32s)v, (Int32s)v, 8, 9, 10, 11, 12, 13, 14, 15);
 }
 
-// Sums of the lanes of four vectors.
-__attribute__((always_inline)) inline __m128i sum_four_ints(const Int32s* v) {
-  const auto halves = [](Int32s a, Int32s b) __attribute__((always_inline)) {
-    return __builtin_shufflevector(a, b, 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29) +
-           __builtin_shufflevector(a, b, 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31);
-  };
-  const Int32s low = halves(v[0], v[1]), high = halves(v[2], v[3]);
-  const Int32s all = __builtin_shufflevector(low, high, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29) +
-                     __builtin_shufflevector(low, high, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
-  const __m256i half = _mm256_add_epi32(first_half(all), second_half(all));
-  return _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
+// Transposes 16 vectors of 16 lanes.
+__attribute__((always_inline)) inline void transpose(Int32s* v) {
+  Int32s pairs[16], fours[16];
+#pragma GCC unroll 8
+  for (int i = 0; i < 16; i += 2) {
+    pairs[i] = __builtin_shufflevector(v[i], v[i + 1], 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29);
+    pairs[i + 1] = __builtin_shufflevector(v[i], v[i + 1], 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31);
+  }
+  // fours[i + j] has columns j, 4 + j, 8 + j and 12 + j of rows i to i + 3
+#pragma GCC unroll 8
+  for (int i = 0; i < 16; i += 4) {
+#pragma GCC unroll 8
+    for (int j = 0; j < 2; ++j) {
+      const Int32s a = pairs[i + j], b = pairs[i + j + 2];
+      fours[i + 2 * j] = __builtin_shufflevector(a, b, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29);
+      fours[i + 2 * j + 1] = __builtin_shufflevector(a, b, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
+    }
+  }
+#pragma GCC unroll 8
+  for (int j = 0; j < 4; ++j) {
+    const auto even = [](Int32s a, Int32s b) __attribute__((always_inline)) {
+      return __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
+    };
+    const auto odd = [](Int32s a, Int32s b) __attribute__((always_inline)) {
+      return __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
+    };
+    const Int32s a = fours[j], b = fours[4 + j], c = fours[8 + j], d = fours[12 + j];
+    const Int32s even_ab = even(a, b), odd_ab = odd(a, b), even_cd = even(c, d), odd_cd = odd(c, d);
+    v[j] = even(even_ab, even_cd);
+    v[4 + j] = even(odd_ab, odd_cd);
+    v[8 + j] = odd(even_ab, even_cd);
+    v[12 + j] = odd(odd_ab, odd_cd);
+  }
 }
+
 // Rounds 64 values, or `count` and zeros, times `inverse`, to -127 to 127. Groups of four change places, in queries as
 // in rows.
 template <typename T>
@@ -87,33 +111,37 @@ __attribute__((always_inline)) inline uint16_t largest_of(const uint16_t* row, i
   return 0xffff ^ _mm_extract_epi16(_mm_minpos_epu16(_mm_xor_si128(eight, _mm_set1_epi16(-1))), 0);
 }
 
-// Rounds 4 rows. A row is about `scale` times its rounded values, which are stored 128 higher. `norm` is that of scale
-// times these values, or a little more; infinity stands for a row that is not finite.
+// Rounds 16 rows. A row is about `scale` times its rounded values, which are stored 128 higher: four of each row, then
+// the next four, at a distance of kNearRows rows. `norm` is that of scale times these values, or a little more;
+// infinity stands for a row that is not finite.
 __attribute__((noinline)) inline void round_rows(const uint16_t* const* row, int64_t depth, uint8_t* out, float* scale,
                                                  float* norm) {
-  alignas(16) uint16_t largest[8] = {};
-  for (int r = 0; r < 4; ++r) largest[r] = largest_of(row[r], depth);
-  const __m128 most = _mm_cvtph_ps(_mm_load_si128(reinterpret_cast<const __m128i*>(largest)));
-  const __m128 infinity = _mm_set1_ps(std::numeric_limits<float>::infinity()), zero = _mm_setzero_ps();
-  const __m128 finite = _mm_cmplt_ps(most, infinity), scales = _mm_and_ps(finite, _mm_div_ps(most, _mm_set1_ps(127)));
-  alignas(16) float inverse[4];
-  _mm_store_ps(inverse, _mm_and_ps(_mm_cmpgt_ps(scales, zero), _mm_div_ps(_mm_set1_ps(127), most)));
-  Int32s squares[4] = {};
-#pragma GCC unroll 4
-  for (int r = 0; r < 4; ++r, out += near_depth(depth)) {
-    for_blocks<kNearLanes>(
-        depth, [&](int64_t d, auto count) __attribute__((always_inline)) {
-          const Int8s rounded = (Int8s)round_block(row[r] + d, count, inverse[r]);
+  uint16_t largest[16];
+  for (int r = 0; r < 16; ++r) largest[r] = largest_of(row[r], depth);
+  const Vec most = load(largest);
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  const Vec scales = most < kInfinity ? most / 127 : Vec{}, quotients = 127 / most;
+  float inverse[16];
+  store(inverse, scales > 0 ? quotients : Vec{});
+  Int32s squares = {};
+  for_blocks<kNearLanes>(
+      depth, [&](int64_t d, auto count) __attribute__((always_inline)) {
+        Int32s values[16];
+#pragma GCC unroll 16
+        for (int r = 0; r < 16; ++r) values[r] = (Int32s)round_block(row[r] + d, count, inverse[r]);
+        transpose(values);
+#pragma GCC unroll 16
+        for (int i = 0; i < 16; ++i) {
+          const Int8s rounded = (Int8s)values[i];
           const __m512i positive = (__m512i)(rounded < 0 ? -rounded : rounded);
           const __m512i pairs = _mm512_maddubs_epi16(positive, positive);  // at most 2 x 127^2
-          squares[r] += (Int32s)_mm512_madd_epi16(pairs, _mm512_set1_epi16(1));
-          _mm512_storeu_si512(out + d, (__m512i)(rounded ^ static_cast<int8_t>(0x80)));
-        });
-  }
-  const __m128 roots = _mm_sqrt_ps(_mm_cvtepi32_ps(sum_four_ints(squares)));
-  const __m128 norms = _mm_mul_ps(_mm_mul_ps(scales, roots), _mm_set1_ps(1.001f));
-  _mm_storeu_ps(scale, scales);
-  _mm_storeu_ps(norm, _mm_blendv_ps(infinity, norms, finite));
+          squares += (Int32s)_mm512_madd_epi16(pairs, _mm512_set1_epi16(1));
+          _mm512_storeu_si512(out + (d + 4 * i) * kNearRows, (__m512i)(rounded ^ static_cast<int8_t>(0x80)));
+        }
+      });
+  const Vec norms = scales * Vec(_mm512_maskz_sqrt_ps(0xffff, (__m512) __builtin_convertvector(squares, Vec))) * 1.001f;
+  store(scale, scales);
+  store(norm, most < kInfinity ? norms : Vec{} + kInfinity);
 }
 
 // A query is about `scale` times its rounded values, whose sum is `offset` / 128. With `sum`, that of the products with
@@ -153,37 +181,45 @@ __attribute__((noinline)) inline RoundedQuery round_query(const float* query, in
 }
 constexpr float kNearTiny = 1e-20f;  // more than the products that count as zero
 
-// The rows, of 4, whose near scores say that their scores are below the threshold, as bits.
-__attribute__((always_inline)) inline int below(const int32_t* sum, const RoundedQuery& q, const float* scale,
-                                                const float* norm, float threshold) {
-  const __m128i products =
-      _mm_sub_epi32(_mm_load_si128(reinterpret_cast<const __m128i*>(sum)), _mm_set1_epi32(q.offset));
-  const __m128 near = _mm_fmadd_ps(_mm_cvtepi32_ps(products), _mm_set1_ps(q.scale), _mm_set1_ps(q.row_error));
-  const __m128 part = _mm_fmadd_ps(_mm_set1_ps(q.error), _mm_loadu_ps(norm), _mm_set1_ps(kNearTiny));
-  const __m128 most = _mm_fmadd_ps(near, _mm_loadu_ps(scale), part);
-  return _mm_movemask_ps(_mm_cmplt_ps(most, _mm_set1_ps(threshold)));
-}
-
-// sums[q][r] of the products of kCount queries and 4 stored rows of near_depth(depth) values.
+// Which of kNearRows stored rows of near_depth(depth) values can have a score of at least the threshold with each of
+// kCount queries, as bits.
 template <int kCount>
-__attribute__((noinline, target("avx512vnni"))) void near_sums(const int8_t* const* query, const uint8_t* const* row,
-                                                               int64_t depth, int32_t (*sums)[4]) {
-  Int32s sum[kCount][4] = {};
-  for (int64_t d = 0; d < depth; d += kNearLanes) {
-    __m512i x[4];
+__attribute__((noinline, target("avx512vnni"))) void near_rows(const int8_t* const* query, const RoundedQuery* rounded,
+                                                               const float* threshold, const uint8_t* rows,
+                                                               int64_t depth, const float* scale, const float* norm,
+                                                               uint64_t* near) {
+  constexpr int kVectors = kNearRows / kLanes;
+  Int32s sum[kCount][kVectors] = {};
+  for (int64_t d = 0; d < depth; d += 4) {
+    __m512i x[kVectors];
 #pragma GCC unroll 4
-    for (int r = 0; r < 4; ++r) x[r] = _mm512_loadu_si512(row[r] + d);
+    for (int v = 0; v < kVectors; ++v) x[v] = _mm512_loadu_si512(rows + d * kNearRows + v * 64);
 #pragma GCC unroll 6
     for (int q = 0; q < kCount; ++q) {
-      const __m512i y = _mm512_loadu_si512(query[q] + d);
+      int32_t four;
+      __builtin_memcpy(&four, query[q] + d, 4);
+      const __m512i y = _mm512_set1_epi32(four);
 #pragma GCC unroll 4
-      for (int r = 0; r < 4; ++r) sum[q][r] = (Int32s)_mm512_dpbusd_epi32((__m512i)sum[q][r], x[r], y);
+      for (int v = 0; v < kVectors; ++v) sum[q][v] = (Int32s)_mm512_dpbusd_epi32((__m512i)sum[q][v], x[v], y);
     }
   }
 #pragma GCC unroll 6
-  for (int q = 0; q < kCount; ++q) _mm_store_si128(reinterpret_cast<__m128i*>(sums[q]), sum_four_ints(sum[q]));
+  for (int q = 0; q < kCount; ++q) {
+    const RoundedQuery& r = rounded[q];
+    uint64_t below = 0;
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) {
+      const Vec products = __builtin_convertvector(sum[q][v] - r.offset, Vec);
+      const Vec part = load(norm + v * kLanes) * r.error + kNearTiny;
+      const Vec most = (products * r.scale + r.row_error) * load(scale + v * kLanes) + part;
+      const uint64_t bits = _mm512_cmp_ps_mask((__m512)most, _mm512_set1_ps(threshold[q]), _CMP_LT_OQ);
+      below |= bits << (v * kLanes);
+    }
+    near[q] = ~below;
+  }
 }
 #else
+constexpr int64_t kNearRows = 4;
 constexpr int64_t kNearDepth = 0;
 constexpr bool has_near_scores() { return false; }
 constexpr int64_t near_depth(int64_t depth) { return depth; }

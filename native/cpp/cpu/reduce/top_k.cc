@@ -1,9 +1,9 @@
 // Rows are read from memory once for a block of queries. A task is a split of the rows, or several; one is read for a
 // tile of queries after another; it fits L2 if there are several tiles. The four rows that are read together are a
 // quarter of the split apart, because the processor prefetches four long streams better than four neighbouring rows.
-// Each thread keeps the best k of each query as a heap with the worst on top; few rows pass it. The lists of the
-// threads are merged at the end. (score, index) is a total order, so the best k do not depend on which thread scans
-// which rows.
+// Each thread keeps the best k of each query, and those that came after them; few rows pass the worst of them. The
+// lists of the threads are merged at the end. (score, index) is a total order, so the best k do not depend on which
+// thread scans which rows.
 //
 // Several tiles of queries read a copy of the split: of f32, so that f16 is converted once, or where the processor has
 // dot products of 8 bits, rounded to them. The scores of the latter only tell which rows can be among the best; these
@@ -43,34 +43,42 @@ struct Found {
 };
 
 // The order of results: falling scores, then NaN; equal scores by index.
-inline bool better(const Found& a, const Found& b) {
-  const bool a_nan = a.score != a.score, b_nan = b.score != b.score;
-  if (a_nan != b_nan) return b_nan;
-  if (a.score != b.score && !a_nan) return a.score > b.score;
-  return a.index < b.index;
-}
+struct Better {
+  bool operator()(const Found& a, const Found& b) const {
+    const bool a_nan = a.score != a.score, b_nan = b.score != b.score;
+    if (a_nan != b_nan) return b_nan;
+    if (a.score != b.score && !a_nan) return a.score > b.score;
+    return a.index < b.index;
+  }
+};
+constexpr Better better;
 
+// Items that can be among the best k, and how many there can be.
+inline int64_t list_size(int64_t k) { return k + max64(16, min64(k, 65536)); }
+
+// The best k are separated from the others whenever the list is full, which takes a fraction of the time of a heap.
 struct List {
   Found* items;
   int64_t k, count;
-  float threshold;  // scores below it are rejected; NaN, which rejects nothing, until the list is full
+  float threshold;  // scores below it are rejected; NaN, which rejects nothing, until there were k
 
   void clear() {
     count = 0;
     threshold = std::numeric_limits<float>::quiet_NaN();
   }
-  // An equal score can be better than the worst of a full list, because indices arrive in any order.
+  // An equal score can be better than the worst of the best, because indices arrive in any order.
   void offer(float score, int64_t index) {
     if (!(score < threshold)) add({score, static_cast<int32_t>(index)});
   }
   void add(const Found& f) {
-    if (count == k) {
-      if (!better(f, items[0])) return;
-      std::pop_heap(items, items + count--, better);
-    }
     items[count++] = f;
-    std::push_heap(items, items + count, better);
-    if (count == k) threshold = items[0].score;
+    if (count == list_size(k)) keep_best();
+  }
+  __attribute__((noinline)) void keep_best() {
+    if (count <= k) return;
+    std::nth_element(items, items + k - 1, items + count, better);
+    count = k;
+    threshold = items[k - 1].score;
   }
 };
 
@@ -81,7 +89,9 @@ struct Shape {
   Shape(const Call& call, int threads)
       : queries(call.in[0].shape[0]), rows(call.in[1].shape[0]), depth(call.in[0].shape[1]), k(TopKAttributes(call).k) {
     // The number of queries whose lists are kept at a time. For more queries, rows are read again.
-    const int64_t each = threads * (k * static_cast<int64_t>(sizeof(Found)) + static_cast<int64_t>(sizeof(List)));
+    const int64_t bytes_of_list =
+        list_size(k) * static_cast<int64_t>(sizeof(Found)) + static_cast<int64_t>(sizeof(List));
+    const int64_t each = threads * bytes_of_list;
     block = min64(queries, max64(kTileQueries, kListBytes / each));
     copies = call.in[1].dtype == DType::f16 && block > kTileQueries;
     near = copies && depth <= kNearDepth && has_near_scores();
@@ -89,12 +99,13 @@ struct Shape {
     const int64_t bytes = max64(1, depth) * static_cast<int64_t>(item);
     const int64_t most = (near ? kNearBytes : block > kTileQueries ? kReadAgainBytes : kSplitBytes) / bytes;
     const int64_t even = ceil_div(rows, threads * kSplitsPerThread);
-    split_rows = ceil_div(max64(1, min64(most, even)), kRows) * kRows;
+    const int64_t together = near ? kNearRows : kRows;
+    split_rows = ceil_div(max64(1, min64(most, even)), together) * together;
     task_rows = split_rows * (near ? max64(1, min64(kNearSplits, even / split_rows)) : 1);
   }
   // The memory of a thread: lists, what they hold, and the copy of a split with the norms of its rows.
   int64_t list_bytes() const { return round_up(block * static_cast<int64_t>(sizeof(List))); }
-  int64_t found_bytes() const { return round_up(block * k * static_cast<int64_t>(sizeof(Found))); }
+  int64_t found_bytes() const { return round_up(block * list_size(k) * static_cast<int64_t>(sizeof(Found))); }
   int64_t copy_bytes() const {
     if (near) return round_up(split_rows * near_depth(depth)) + 2 * round_up(split_rows * 4);
     return copies ? round_up(split_rows * depth * 4) : 0;
@@ -200,7 +211,7 @@ struct NearQueries {
   }
 };
 
-// The rounded rows of a split, one after the other.
+// The rounded rows of a split, kNearRows together.
 struct NearRows {
   uint8_t* values;
   float *scale, *norm;
@@ -211,8 +222,15 @@ struct NearRows {
         scale(reinterpret_cast<float*>(at + ceil_div(rows * near_depth(depth), 64) * 64)),
         norm(scale + ceil_div(rows, 16) * 16),
         depth(near_depth(depth)) {}
-  void set_four(int64_t i, const uint16_t* const* row, int64_t values_of_row) const {
-    round_rows(row, values_of_row, values + i * depth, scale + i, norm + i);
+  // Rounds rows [first, last), and repeats the last one in the rest of the rows that are read together.
+  void set(const uint16_t* rows, int64_t stride, int64_t values_of_row, int64_t first, int64_t last) const {
+    const int64_t count = ceil_div(last - first, kNearRows) * kNearRows;
+    for (int64_t i = 0; i < count; i += kLanes) {
+      const uint16_t* row[kLanes];
+      for (int64_t r = 0; r < kLanes; ++r) row[r] = rows + min64(first + i + r, last - 1) * stride;
+      uint8_t* out = values + i / kNearRows * kNearRows * depth + i % kNearRows * 4;
+      round_rows(row, values_of_row, out, scale + i, norm + i);
+    }
   }
 };
 
@@ -241,8 +259,7 @@ struct Ahead {
   }
 };
 
-// As `scan`, for the queries of a block from `tile` on and the rows [first, last) of a split with rounded rows, whose
-// last four are in memory.
+// As `scan`, for the queries of a block from `tile` on and the rows [first, last) of a split with rounded rows.
 template <int kCount>
 __attribute__((noinline)) void scan_near(const Rows& queries, int64_t query, const NearQueries& near, int64_t tile,
                                          const uint16_t* rows, int64_t stride, const NearRows& split, int64_t first,
@@ -254,20 +271,18 @@ __attribute__((noinline)) void scan_near(const Rows& queries, int64_t query, con
     const float* q = queries.data + (query + i) * queries.stride;
     candidates[i].score_all(q, rows, stride, queries.channels, lists[i]);
   };
-  for (int64_t m = first; m < last; m += kRows) {
-    const uint8_t* near_row[kRows];
-    for (int64_t r = 0; r < kRows; ++r) near_row[r] = split.values + (m - first + r) * split.depth;
-    alignas(16) int32_t sums[kCount][kRows];
+  for (int64_t m = first; m < last; m += kNearRows) {
+    float thresholds[kCount];
+    for (int i = 0; i < kCount; ++i) thresholds[i] = lists[i].threshold;
+    uint64_t can[kCount];
     ahead.step();
-    near_sums<kCount>(near_query, near_row, split.depth, sums);
+    near_rows<kCount>(near_query, near.rounded + tile, thresholds, split.values + (m - first) * split.depth,
+                      split.depth, split.scale + (m - first), split.norm + (m - first), can);
+    const uint64_t exist = last - m >= kNearRows ? ~0ull : (1ull << (last - m)) - 1;
     for (int i = 0; i < kCount; ++i) {
-      const int out = below(sums[i], near.rounded[tile + i], split.scale + (m - first), split.norm + (m - first),
-                            lists[i].threshold);
-      if (out == 0xf) continue;
       Candidates& found = candidates[i];
-      for (int64_t r = 0; r < kRows && m + r < last; ++r) {
-        if (out >> r & 1) continue;
-        found.index[found.count++] = m + r;
+      for (uint64_t bits = can[i] & exist; bits != 0; bits &= bits - 1) {
+        found.index[found.count++] = m + __builtin_ctzll(bits);
         if (found.count == kRows) score_all(i);
       }
     }
@@ -299,7 +314,7 @@ void search(const Call& call, const T* rows, int64_t stride) {
     for (int64_t t = 0; t < threads; ++t) {
       Found* items = reinterpret_cast<Found*>(call.workspace + t * s.thread_bytes() + s.list_bytes());
       for (int64_t q = 0; q < count; ++q) {
-        lists(t)[q] = {items + q * s.k, s.k, 0, 0};
+        lists(t)[q] = {items + q * list_size(s.k), s.k, 0, 0};
         lists(t)[q].clear();
       }
     }
@@ -317,14 +332,9 @@ void search(const Call& call, const T* rows, int64_t stride) {
           const NearRows split(copy, s.split_rows, s.depth);
           for (int64_t m = first; m < last; m += s.split_rows) {
             const int64_t end = min64(last, m + s.split_rows), after = min64(last, end + s.split_rows);
-            const int64_t groups = ceil_div(end - m, kRows);
-            for (int64_t i = 0; i < groups * kRows; i += kRows) {
-              const uint16_t* row[kRows];
-              for (int64_t r = 0; r < kRows; ++r) row[r] = rows + min64(m + i + r, end - 1) * stride;
-              split.set_four(i, row, s.depth);
-            }
+            split.set(rows, stride, s.depth, m, end);
             const auto address = [&](int64_t r) { return reinterpret_cast<const char*>(rows + r * stride); };
-            const int64_t steps = groups * ceil_div(count, kTileQueries);
+            const int64_t steps = ceil_div(end - m, kNearRows) * ceil_div(count, kTileQueries);
             Ahead ahead{address(end), address(after), ceil_div(address(after) - address(end), 64 * steps)};
             for_tiles(count, [&](int64_t q, auto tile) {
               scan_near<decltype(tile)::value>(queries, begin + q, near, q, rows, stride, split, m, end, ahead,
@@ -352,9 +362,10 @@ void search(const Call& call, const T* rows, int64_t stride) {
       List& all = lists(0)[q];
       for (int64_t t = 1; t < threads; ++t) {
         const List& other = lists(t)[q];
-        for (int64_t i = 0; i < other.count; ++i) all.add(other.items[i]);
+        for (int64_t i = 0; i < other.count; ++i) all.offer(other.items[i].score, other.items[i].index);
       }
-      std::sort_heap(all.items, all.items + all.count, better);
+      all.keep_best();
+      std::sort(all.items, all.items + all.count, better);
       float* value = values.data + (begin + q) * values.stride;
       int32_t* index = reinterpret_cast<int32_t*>(indices.data) + (begin + q) * indices.strides[0];
       for (int64_t i = 0; i < s.k; ++i) {
