@@ -181,16 +181,27 @@ __attribute__((noinline)) inline RoundedQuery round_query(const float* query, in
 }
 constexpr float kNearTiny = 1e-20f;  // more than the products that count as zero
 
+// Rows that are brought into L2 in small steps, while others are used: many at once would wait for each other.
+struct Ahead {
+  const char *at, *end;
+  int64_t lines;  // of a step
+
+  void step() {
+    for (int64_t i = 0; i < lines && at < end; ++i, at += 64) __builtin_prefetch(at, 0, 2);
+  }
+};
+
 // Which of kNearRows stored rows of near_depth(depth) values can have a score of at least the threshold with each of
 // kCount queries, as bits.
 template <int kCount>
 __attribute__((noinline, target("avx512vnni"))) void near_rows(const int8_t* const* query, const RoundedQuery* rounded,
                                                                const float* threshold, const uint8_t* rows,
                                                                int64_t depth, const float* scale, const float* norm,
-                                                               uint64_t* near) {
+                                                               Ahead& ahead, uint64_t* near) {
   constexpr int kVectors = kNearRows / kLanes;
   Int32s sum[kCount][kVectors] = {};
   for (int64_t d = 0; d < depth; d += 4) {
+    if (d % kNearLanes == 0) ahead.step();
     __m512i x[kVectors];
 #pragma GCC unroll 4
     for (int v = 0; v < kVectors; ++v) x[v] = _mm512_loadu_si512(rows + d * kNearRows + v * 64);

@@ -249,16 +249,6 @@ struct Candidates {
   }
 };
 
-// Rows that are brought into L2 in steps, while others are used.
-struct Ahead {
-  const char *at, *end;
-  int64_t lines;  // of a step
-
-  void step() {
-    for (int64_t i = 0; i < lines && at < end; ++i, at += 64) __builtin_prefetch(at, 0, 2);
-  }
-};
-
 // As `scan`, for the queries of a block from `tile` on and the rows [first, last) of a split with rounded rows.
 template <int kCount>
 __attribute__((noinline)) void scan_near(const Rows& queries, int64_t query, const NearQueries& near, int64_t tile,
@@ -275,9 +265,8 @@ __attribute__((noinline)) void scan_near(const Rows& queries, int64_t query, con
     float thresholds[kCount];
     for (int i = 0; i < kCount; ++i) thresholds[i] = lists[i].threshold;
     uint64_t can[kCount];
-    ahead.step();
     near_rows<kCount>(near_query, near.rounded + tile, thresholds, split.values + (m - first) * split.depth,
-                      split.depth, split.scale + (m - first), split.norm + (m - first), can);
+                      split.depth, split.scale + (m - first), split.norm + (m - first), ahead, can);
     const uint64_t exist = last - m >= kNearRows ? ~0ull : (1ull << (last - m)) - 1;
     for (int i = 0; i < kCount; ++i) {
       Candidates& found = candidates[i];
@@ -334,7 +323,8 @@ void search(const Call& call, const T* rows, int64_t stride) {
             const int64_t end = min64(last, m + s.split_rows), after = min64(last, end + s.split_rows);
             split.set(rows, stride, s.depth, m, end);
             const auto address = [&](int64_t r) { return reinterpret_cast<const char*>(rows + r * stride); };
-            const int64_t steps = ceil_div(end - m, kNearRows) * ceil_div(count, kTileQueries);
+            const int64_t steps =
+                ceil_div(end - m, kNearRows) * ceil_div(count, kTileQueries) * (split.depth / kNearLanes);
             Ahead ahead{address(end), address(after), ceil_div(address(after) - address(end), 64 * steps)};
             for_tiles(count, [&](int64_t q, auto tile) {
               scan_near<decltype(tile)::value>(queries, begin + q, near, q, rows, stride, split, m, end, ahead,
