@@ -97,13 +97,13 @@ function section(command: Command, name: string, level: number): string[] {
 }
 
 /** The text of docs/command_line.md. */
-export function commandDocs(): string {
-  const sections = allCommands().flatMap((command) => section(command, `videoclip ${command.name()}`, 2));
+export async function commandDocs(): Promise<string> {
+  const sections = (await allCommands()).flatMap((command) => section(command, `videoclip ${command.name()}`, 2));
   return `${[HEAD.trimEnd(), ...sections].join("\n\n")}\n`;
 }
 
 const path = fileURLToPath(new URL("../docs/command_line.md", import.meta.url));
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  writeFileSync(path, commandDocs());
+  writeFileSync(path, await commandDocs());
   console.log(path);
 }

@@ -1,37 +1,30 @@
 import type { Command } from "commander";
-import { classifyCommand } from "./classify.js";
-import { convertCommand } from "./convert.js";
-import { dataCommand } from "./data.js";
-import { doctorCommand } from "./doctor.js";
-import { embedCommand } from "./embed.js";
-import { evalCommand } from "./eval.js";
-import { extractCommand } from "./extract.js";
-import { featuresCommand } from "./features_command.js";
-import { indexCommand } from "./index.js";
-import { inspectCommand } from "./inspect.js";
-import { plotCommand } from "./plot.js";
-import { queueCommand } from "./queue.js";
-import { searchCommand } from "./search.js";
-import { serveCommand } from "./serve.js";
-import { trainCommand } from "./train.js";
-import { workCommand } from "./work.js";
 
-/** All commands of `videoclip`, in the order of its help. */
-export const allCommands = (): Command[] => [
-  extractCommand(),
-  queueCommand(),
-  workCommand(),
-  featuresCommand(),
-  embedCommand(),
-  indexCommand(),
-  searchCommand(),
-  serveCommand(),
-  classifyCommand(),
-  dataCommand(),
-  evalCommand(),
-  inspectCommand(),
-  convertCommand(),
-  doctorCommand(),
-  trainCommand(),
-  plotCommand(),
-];
+/** The commands of `videoclip`, in the order of its help. Each is loaded when it is needed: together they take half a second. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  extract: async () => (await import("./extract.js")).extractCommand(),
+  queue: async () => (await import("./queue.js")).queueCommand(),
+  work: async () => (await import("./work.js")).workCommand(),
+  features: async () => (await import("./features_command.js")).featuresCommand(),
+  embed: async () => (await import("./embed.js")).embedCommand(),
+  index: async () => (await import("./index.js")).indexCommand(),
+  search: async () => (await import("./search.js")).searchCommand(),
+  serve: async () => (await import("./serve.js")).serveCommand(),
+  classify: async () => (await import("./classify.js")).classifyCommand(),
+  data: async () => (await import("./data.js")).dataCommand(),
+  eval: async () => (await import("./eval.js")).evalCommand(),
+  inspect: async () => (await import("./inspect.js")).inspectCommand(),
+  convert: async () => (await import("./convert.js")).convertCommand(),
+  doctor: async () => (await import("./doctor.js")).doctorCommand(),
+  train: async () => (await import("./train.js")).trainCommand(),
+  plot: async () => (await import("./plot.js")).plotCommand(),
+};
+
+/** All commands, in the order of the help. */
+export const allCommands = (): Promise<Command[]> => Promise.all(Object.values(COMMANDS).map((load) => load()));
+
+/** The commands that these arguments need: the one that they begin with, or all, for help and for a name that is none. */
+export async function commandsFor([name = ""]: readonly string[]): Promise<Command[]> {
+  if (name === "--version") return [];
+  return Object.hasOwn(COMMANDS, name) ? [await COMMANDS[name]()] : allCommands();
+}

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from "commander";
 import { VideoClipError } from "../base/errors.js";
-import { allCommands } from "./commands.js";
+import { commandsFor } from "./commands.js";
 import { systemCode } from "../base/system_error.js";
 import { VERSION } from "../base/version.js";
 import { tolerateClosedPipes } from "./pipes.js";
@@ -17,7 +17,7 @@ function strict(command: Command): Command {
   command.commands.forEach(strict);
   return command.exitOverride().showHelpAfterError("(run with --help for the options)");
 }
-for (const command of allCommands()) program.addCommand(strict(command));
+for (const command of await commandsFor(process.argv.slice(2))) program.addCommand(strict(command));
 
 tolerateClosedPipes(program);
 

@@ -13,8 +13,8 @@ import { root } from "../../scripts/lint/syntax.js";
 const test = suite("commands and presets");
 const read = (name: string) => readFileSync(join(root, "docs", name), "utf8");
 
-test("docs/command_line.md equals the help of the commands", () => {
-  assert.is(read("command_line.md"), commandDocs(), "run: npm run docs:commands");
+test("docs/command_line.md equals the help of the commands", async () => {
+  assert.is(read("command_line.md"), await commandDocs(), "run: npm run docs:commands");
 });
 
 /** The cells of all rows of the tables whose first column is `head`. */
