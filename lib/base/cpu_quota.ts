@@ -1,10 +1,11 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
+import { controlGroups } from "./proc.js";
 
 /** Paths of the files of control groups; tests use others. */
 export interface CpuQuotaFiles {
-  /** The content of `/proc/self/cgroup`: a line `ID:CONTROLLERS:PATH` for each hierarchy. */
+  /** See `controlGroups`. */
   groups: string;
   /** Where the hierarchies are mounted. */
   mount: string;
@@ -47,7 +48,7 @@ function quotaOf(folder: string, version: 1 | 2): number {
  * Linux.
  */
 export function cpuQuota(files?: CpuQuotaFiles): number {
-  const { groups = read("/proc/self/cgroup") ?? "", mount = "/sys/fs/cgroup" } = files ?? {};
+  const { groups = controlGroups() ?? "", mount = "/sys/fs/cgroup" } = files ?? {};
   let least = Infinity;
   for (const line of groups.split("\n")) {
     const [, controllers, path] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];

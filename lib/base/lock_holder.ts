@@ -1,5 +1,5 @@
-import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
+import { processStart, systemStart } from "./proc.js";
 
 /** The holder of a lock. */
 export interface Holder {
@@ -21,7 +21,7 @@ export interface Holder {
 
 /** This process. */
 export function ownHolder(): Omit<Holder, "token"> {
-  return { pid: process.pid, host: hostname(), system: systemOf(), started: processStart(process.pid) };
+  return { pid: process.pid, host: hostname(), system: systemStart(), started: processStart(process.pid) };
 }
 
 /**
@@ -29,7 +29,7 @@ export function ownHolder(): Omit<Holder, "token"> {
  * or container, or to a time before the machine was restarted.
  */
 export function stateOf({ pid, host, system, started }: Holder): "alive" | "gone" | "unknown" {
-  if (host !== hostname() || (system !== undefined && system !== systemOf())) return "unknown";
+  if (host !== hostname() || (system !== undefined && system !== systemStart())) return "unknown";
   try {
     process.kill(pid, 0);
   } catch (error) {
@@ -37,26 +37,4 @@ export function stateOf({ pid, host, system, started }: Holder): "alive" | "gone
   }
   const now = processStart(pid);
   return started === undefined || now === undefined || started === now ? "alive" : "gone";
-}
-
-/**
- * Identity of the start of this system and of its process namespace. Processes for which both agree can see each other.
- */
-function systemOf(): string | undefined {
-  try {
-    return `${readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim()} ${readlinkSync("/proc/self/ns/pid")}`;
-  } catch {
-    return undefined;
-  }
-}
-
-/** Field 22 of /proc/PID/stat: clock ticks between the start of the system and that of the process. */
-function processStart(pid: number): string | undefined {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, "latin1");
-    const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-    return fields[0] === "Z" ? "ended" : fields[19];
-  } catch {
-    return undefined;
-  }
 }

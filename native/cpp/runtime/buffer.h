@@ -5,12 +5,8 @@
 #include <memory>
 #include <utility>
 
-#if defined(__linux__)
-#include <sys/mman.h>
-#include <unistd.h>
-#endif
-
 #include "runtime/memory.h"
+#include "runtime/pages.h"
 
 namespace videoclip {
 
@@ -25,23 +21,10 @@ class Buffer {
       data_ = memory_->allocate(bytes);
       return;
     }
-#if defined(__linux__)
     if (mapped()) {
-      // A huge page begins at a multiple of its size: map more, and unmap the parts around it.
-      const size_t slack = bytes >= kHuge ? kHuge : 0;
-      void* memory = mmap(nullptr, bytes + slack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-      if (memory == MAP_FAILED) return;
-      data_ = static_cast<char*>(memory);
-      if (!slack) return;
-      const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE)), whole = (bytes + page - 1) / page * page;
-      const size_t before = (kHuge - reinterpret_cast<uintptr_t>(data_) % kHuge) % kHuge;
-      if (before) munmap(data_, before);
-      data_ += before;
-      if (bytes + slack > before + whole) munmap(data_ + whole, bytes + slack - before - whole);
-      madvise(data_, bytes, MADV_HUGEPAGE);
+      data_ = map_memory(bytes);
       return;
     }
-#endif
     data_ = static_cast<char*>(std::aligned_alloc(64, (bytes + 63) / 64 * 64));
   }
   ~Buffer() {
@@ -49,12 +32,10 @@ class Buffer {
       if (data_) memory_->release(data_, size_);
       return;
     }
-#if defined(__linux__)
     if (mapped()) {
-      if (data_) munmap(data_, size_);
+      if (data_) unmap(data_, size_);
       return;
     }
-#endif
     std::free(data_);
   }
   Buffer(const Buffer&) = delete;
@@ -65,8 +46,8 @@ class Buffer {
   bool failed() const { return size_ && !data_; }
 
  private:
-  static constexpr size_t kMapped = 1 << 20, kHuge = 2 << 20;
-  bool mapped() const { return size_ >= kMapped; }
+  static constexpr size_t kMapped = 1 << 20;
+  bool mapped() const { return size_ >= kMapped && maps_memory(); }
 
   char* data_ = nullptr;
   size_t size_;

@@ -4,11 +4,11 @@
 #include <cstring>
 
 #include "runtime/message.h"
+#include "runtime/pages.h"
 
 #if !defined(_WIN32)
 #include <cxxabi.h>
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #endif
@@ -93,10 +93,9 @@ Status DeviceCode::open(const std::string& path) {
   }
   struct stat info {};
   const size_t size = fstat(file, &info) == 0 ? static_cast<size_t>(info.st_size) : 0;
-  void* mapped = size ? mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file, 0) : MAP_FAILED;
+  const char* data = size ? map_bytes(file, 0, size) : nullptr;
   ::close(file);
-  if (mapped == MAP_FAILED) return damaged();
-  const auto* data = static_cast<const char*>(mapped);
+  if (!data) return damaged();
   uint64_t count = 0;
   constexpr size_t kHeader = sizeof kMagic + sizeof count;
   if (size < kHeader || std::memcmp(data, kMagic, sizeof kMagic) != 0) return damaged();
