@@ -1,6 +1,9 @@
 import { hostname } from "node:os";
 import { processStart, systemStart } from "./proc.js";
 
+/** Clock ticks of half a second, in which no process gets the number of another one. */
+const EMULATED_TICKS = 50;
+
 /** The holder of a lock. */
 export interface Holder {
   pid: number;
@@ -36,5 +39,11 @@ export function stateOf({ pid, host, system, started }: Holder): "alive" | "gone
     if ((error as NodeJS.ErrnoException).code !== "EPERM") return "gone";
   }
   const now = processStart(pid);
-  return started === undefined || now === undefined || started === now ? "alive" : "gone";
+  return started === undefined || now === undefined || isSameStart(started, now) ? "alive" : "gone";
 }
+
+/**
+ * Whether two start times are those of one process. In an emulator of another processor (qemu-user, containers of another
+ * platform) a process reads a later time about itself than others read: by a tick, or some under load.
+ */
+const isSameStart = (a: string, b: string): boolean => a === b || Math.abs(Number(a) - Number(b)) <= EMULATED_TICKS;
