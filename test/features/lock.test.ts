@@ -79,7 +79,7 @@ test("a process that has the number of the holder is the holder if it began at t
   const written = JSON.parse(readFileSync(path, "utf8")) as { started?: string };
   own.release();
   if (written.started === undefined) return; // not Linux
-  // an emulator of another processor tells a process that it began some ticks later than others are told
+  // an emulator of another processor tells a process that it began some ticks later than the others see
   for (const [ticks, isHeld] of [
     [0, true],
     [1, true],
