@@ -7,7 +7,7 @@
 //   --native         the addon alone
 //   --release        as it is published: no emulator, every GPU architecture where nvcc is found; into build/release
 //   --target NAME    the addon alone for another system, by native/toolchains/NAME.cmake, as it is published without CUDA kernels;
-//                    into build/NAME
+//                    into build/NAME; with --emulator for the tests that need the emulators
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
@@ -30,7 +30,9 @@ const withoutCuda = has("cpu") || target !== undefined || wish === "off";
 const asksForCuda = !withoutCuda && (has("cuda") || wish === "on");
 const hasNvcc = !withoutCuda && runs("nvcc");
 const before = release ? "" : cacheOf(folder);
-const emulator = !release && (has("emulator") || has("full") || before.includes("VIDEOCLIP_EMULATOR:BOOL=ON"));
+const emulator =
+  (!release || target !== undefined) &&
+  (has("emulator") || has("full") || before.includes("VIDEOCLIP_EMULATOR:BOOL=ON"));
 const cuda = hasNvcc && (asksForCuda || release || has("full") || before.includes("VIDEOCLIP_CUDA:STRING=ON"));
 const settings = [
   `-DVIDEOCLIP_EMULATOR=${emulator ? "ON" : "OFF"}`,
