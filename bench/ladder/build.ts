@@ -107,6 +107,7 @@ function hostSources(name: LadderName): string[] {
     "kernel.cc",
     "matrix_unit.cc",
     "message.cc",
+    "pages.cc",
     "thread_pool.cc",
   ];
   return [
