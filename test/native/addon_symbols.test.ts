@@ -3,6 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { loadAddon } from "#lib/runtime/binding.js";
 
 const test = suite("symbols of the addon");
 
@@ -10,7 +11,7 @@ if (spawnSync("nm", ["--version"]).status !== 0) {
   process.stdout.write("SKIP symbols of the addon: no nm\n");
 } else {
   test("no function of this package is undefined", () => {
-    const run = spawnSync("nm", ["-C", "-u", "build/Release/videoclip.node"], { encoding: "utf8", maxBuffer: 1 << 28 });
+    const run = spawnSync("nm", ["-C", "-u", loadAddon().path], { encoding: "utf8", maxBuffer: 1 << 28 });
     assert.is(run.status, 0, run.stderr);
     const symbols = run.stdout.split("\n");
     assert.ok(

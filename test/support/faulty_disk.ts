@@ -26,13 +26,14 @@ const source = fileURLToPath(new URL("faulty_disk.c", import.meta.url));
 /**
  * Builds a library that replaces the file functions of the system.
  * @param folder the folder for the library
- * @returns makes the environment of a process with the faults; undefined if there is no C compiler or no LD_PRELOAD
+ * @returns makes the environment of a process with the faults; undefined if there is no C compiler (`cc`, or that of the variable
+ *   CC, where Node is of another processor) or no LD_PRELOAD
  */
 export function faultyDisk(folder: string): ((faults: Faults) => NodeJS.ProcessEnv) | undefined {
   const library = join(folder, "faulty_disk.so");
   if (process.platform !== "linux") return undefined;
   if (!existsSync(library)) {
-    const build = spawnSync("cc", ["-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"]);
+    const build = spawnSync(process.env.CC ?? "cc", ["-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"]);
     if (build.status !== 0) return undefined;
   }
   return ({ under, bytes, sync, perMille, changes, seed = 1 }) => ({
