@@ -2,6 +2,7 @@ import { InvalidArgumentError } from "../base/errors.js";
 import { gradientBuilder } from "./arithmetic.js";
 import { type GradientNode, type Node, sameShape, type Tensor } from "../graph/tensor.js";
 import { Recomputation } from "./recomputation.js";
+import { total } from "./total.js";
 
 /** Where differentiation starts: a value, and the gradient of the loss with respect to it (of its shape). */
 export interface Seed {
@@ -38,21 +39,26 @@ export function differentiate(
     seeds.map((seed) => seed.value),
     wrt,
   );
-  const gradients = new Map<Tensor, Tensor>();
+  const gradients = new Map<Tensor, Tensor[]>();
   const add = (tensor: Tensor, gradient: Tensor) => {
     if (!sameShape(tensor.shape, gradient.shape)) {
       throw new InvalidArgumentError(
         `gradient of [${tensor.shape.join(", ")}] has shape [${gradient.shape.join(", ")}] (${tensor.node.op.name})`,
       );
     }
-    const sum = gradients.get(tensor);
-    gradients.set(tensor, sum ? gradientBuilder.add(sum, gradient) : gradient);
+    gradients.set(tensor, [...(gradients.get(tensor) ?? []), gradient]);
+  };
+  const gradientOf = (tensor: Tensor) => {
+    const list = gradients.get(tensor);
+    if (!list) return null;
+    if (list.length > 1) gradients.set(tensor, [total(list)]);
+    return gradients.get(tensor)![0];
   };
   const wanted = new Set(wrt);
   const reached = new Set(order);
   for (const { value, gradient } of seeds) if (wanted.has(value) || reached.has(value.node)) add(value, gradient);
   for (const node of order.reverse()) {
-    const outGrads = node.outputs.map((output) => gradients.get(output) ?? null);
+    const outGrads = node.outputs.map(gradientOf);
     if (outGrads.every((gradient) => gradient === null)) continue;
     const needs = node.inputs.map((x) => x !== null && (wanted.has(x) || reached.has(x.node)));
     const read = again
@@ -65,7 +71,7 @@ export function differentiate(
       if (gradient && needs[i]) add(node.inputs[i]!, gradient);
     });
   }
-  return wrt.map((tensor) => gradients.get(tensor) ?? null);
+  return wrt.map(gradientOf);
 }
 
 function inputGradients(

@@ -66,11 +66,11 @@ function reference(inputs: (Array64 | null)[], { heads, scale, causal }: Attenti
 export const attentionGrad = defineOp<AttentionAttrs>({
   name: "attention_grad",
   operands: [
-    { name: "q", batched: true },
-    { name: "k", batched: true },
-    { name: "v", batched: true },
+    { name: "q", strided: true, batched: true },
+    { name: "k", strided: true, batched: true },
+    { name: "v", strided: true, batched: true },
     { name: "mask", f32: true, batched: true },
-    { name: "dy", batched: true },
+    { name: "dy", strided: true, batched: true },
   ],
   shape,
   layout: attentionLayout,
