@@ -13,7 +13,8 @@ export function total(gradients: readonly Tensor[]): Tensor {
 }
 
 function joined(gradients: readonly Tensor[]): Tensor | undefined {
-  if (gradients.length < 2 || !gradients.every(({ node }) => node.op === (pad as OpDefinition<never>))) return undefined;
+  if (gradients.length < 2 || !gradients.every(({ node }) => node.op === (pad as OpDefinition<never>)))
+    return undefined;
   const axis = gradients[0].shape.findIndex((_, d) => gradients.some(({ node }) => zeros(node, d) > 0));
   if (axis < 0) return undefined;
   const parts = gradients.map(({ node }) => node).sort((a, b) => lowOf(a, axis) - lowOf(b, axis));

@@ -95,6 +95,47 @@ test("recomputed blocks need less memory and give the same bits", async () => {
   assert.ok(again.bytes < 0.7 * kept.bytes, `${again.bytes} bytes against ${kept.bytes}`);
 });
 
+test("gradients of slices that are all parts of a value are joined, others are padded and added", async () => {
+  const cases: [string, number[][][], string[]][] = [
+    ["all columns, read out of order", [[[0, 4], [4, 2]], [[0, 0], [4, 4]], [[0, 6], [4, 1]]], ["concat"]], // prettier-ignore
+    ["all rows", [[[0, 0], [1, 7]], [[1, 0], [3, 7]]], ["concat"]], // prettier-ignore
+    ["a gap", [[[0, 0], [4, 3]], [[0, 4], [4, 3]]], ["pad", "pad"]], // prettier-ignore
+    ["an overlap", [[[0, 0], [4, 4]], [[0, 3], [4, 4]]], ["pad", "pad"]], // prettier-ignore
+    ["not to the end", [[[0, 0], [4, 3]], [[0, 3], [4, 3]]], ["pad", "pad"]], // prettier-ignore
+    ["not from the beginning", [[[0, 1], [4, 3]], [[0, 4], [4, 3]]], ["pad", "pad"]], // prettier-ignore
+    ["corners", [[[0, 0], [2, 4]], [[2, 4], [2, 3]]], ["pad", "pad"]], // prettier-ignore
+    ["twice the whole", [[[0, 0], [4, 7]], [[0, 0], [4, 7]]], ["pad", "pad"]], // prettier-ignore
+  ];
+  const device = createDevice({ device: "cpu" });
+  for (const [name, blocks, expected] of cases) {
+    const graph = trace(() => {
+      const x = input("x", [4, 7]);
+      const doubled = nn.unary(x, "relu");
+      const seeds = blocks.map(([start, size], i) => {
+        const value = nn.slice(doubled, start, size);
+        return { value, gradient: input(`g${i}`, value.shape) };
+      });
+      return { d: differentiate(seeds, [doubled])[0]! };
+    });
+    const program = compile(graph, device);
+    const names = program.instructions.map(({ op }) => op).filter((op) => op === "concat" || op === "pad");
+    assert.equal(names, expected, name);
+    const want = new Float32Array(28);
+    const given: Record<string, Float32Array> = { x: new Float32Array(28) };
+    blocks.forEach(([[row, column], [rows, columns]], i) => {
+      const g = hashValues("slices", `g${i}`, rows * columns);
+      given[`g${i}`] = g;
+      g.forEach((v, at) => {
+        const to = (row + Math.floor(at / columns)) * 7 + column + (at % columns);
+        want[to] += v;
+      });
+    });
+    const { d } = await program.run(given);
+    assert.equal([...d], [...want], name);
+  }
+  device.dispose();
+});
+
 test("a frozen parameter costs nothing", () => {
   const ops = (frozen: boolean) => {
     const graph = trace(() => {

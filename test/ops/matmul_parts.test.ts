@@ -15,7 +15,11 @@ interface Matrix {
 }
 const array = (label: string, ...shape: number[]) => ({
   shape,
-  data: hashValues("parts", label, shape.reduce((a, b) => a * b)),
+  data: hashValues(
+    "parts",
+    label,
+    shape.reduce((a, b) => a * b),
+  ),
 });
 const matrixOf = ({ shape: [, rows, columns], data }: ReturnType<typeof array>, n: number): Matrix => ({
   shape: [rows, columns],

@@ -96,6 +96,35 @@ for (const dtype of floats) {
     }
   });
 
+  test(`attention_grad ${dtype} reads and writes slices of wider tensors`, async () => {
+    for (const C of [32, 26]) {
+      const [N, S, heads] = [2, 19, 2];
+      const attrs = { heads, scale: 0.3, causal: false };
+      const graph = (isSliced: boolean) =>
+        trace((): Record<string, Tensor> => {
+          const all = nn.unary(input("all", [N, S, 4 * C]), "relu");
+          const part = (slot: number) => nn.slice(all, [0, 0, slot * C], [N, S, C]);
+          const [q, k, v, dy] = [0, 1, 2, 3].map((slot) => (isSliced ? part(slot) : nn.unary(part(slot), "relu")));
+          const [dq, dk, dv] = applyOp(definitions.attentionGrad, [q, k, v, null, dy], attrs);
+          return (isSliced ? { merged: nn.concat([dq, dk, dv], 2) } : { dq, dk, dv }) as Record<string, Tensor>;
+        });
+      const device = createDevice({ device: name, precision: dtype as Precision });
+      const values = { all: hashValues("", "all", elements([N, S, 4 * C])) };
+      const sliced = compile(graph(true), device);
+      const copies = sliced.instructions.filter(({ op }) => op === "slice" || op === "concat");
+      assert.equal(copies, []);
+      const { merged } = await sliced.run<{ merged: Float32Array }>(values);
+      const parts = Object.values(await compile(graph(false), device).run<Record<string, Float32Array>>(values));
+      for (let row = 0; row < N * S; row++) {
+        parts.forEach((one, slot) => {
+          const at = (row * 3 + slot) * C;
+          same(merged.subarray(at, at + C), one.subarray(row * C, (row + 1) * C), `part ${slot} of ${C} channels`);
+        });
+      }
+      device.dispose();
+    }
+  });
+
   test(`contrastive_loss ${dtype}: NaN is propagated`, async () => {
     const [a, b] = ["a", "b"].map((label) => array(label, [70, 16], dtype));
     a.data[5] = dtype === "f32" ? Number.NaN : roundTo.encode(Number.NaN, dtype);
