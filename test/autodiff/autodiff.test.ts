@@ -103,6 +103,7 @@ test("gradients of slices that are all parts of a value are joined, others are p
     ["an overlap", [[[0, 0], [4, 4]], [[0, 3], [4, 4]]], ["pad", "pad"]], // prettier-ignore
     ["not to the end", [[[0, 0], [4, 3]], [[0, 3], [4, 3]]], ["pad", "pad"]], // prettier-ignore
     ["not from the beginning", [[[0, 1], [4, 3]], [[0, 4], [4, 3]]], ["pad", "pad"]], // prettier-ignore
+    ["an overlap, and not to the end", [[[0, 0], [4, 3]], [[0, 2], [4, 4]]], ["pad", "pad"]], // prettier-ignore
     ["corners", [[[0, 0], [2, 4]], [[2, 4], [2, 3]]], ["pad", "pad"]], // prettier-ignore
     ["twice the whole", [[[0, 0], [4, 7]], [[0, 0], [4, 7]]], ["pad", "pad"]], // prettier-ignore
   ];
