@@ -29,10 +29,10 @@ if (missing) {
   const runs: Record<string, ReturnType<typeof runOnArm64>> = {
     "every op equals its reference by the kernels of neon": first,
     "fixtures keep their tolerances, and values do not depend on threads": second,
-    "products of bf16 equal their references by BFDOT": first.then(() =>
+    "products of bf16 equal their references by BFMMLA": first.then(() =>
       runOnArm64(conformance, { env: { VIDEOCLIP_ISA: "neon-bf16", VIDEOCLIP_OPS: BF16_OPS } }),
     ),
-    "a processor without BFDOT has the kernels of neon and refuses bf16": second.then(() =>
+    "a processor without BFMMLA has the kernels of neon and refuses bf16": second.then(() =>
       runOnArm64("test/native/arm64_processor_child.ts", { processor: "cortex-a72" }),
     ),
   };

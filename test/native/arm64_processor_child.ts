@@ -1,11 +1,11 @@
-// Runs on an arm64 processor without BFDOT, for arm64.long.test.ts.
+// Runs on an arm64 processor without BFMMLA, for arm64.long.test.ts.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { createDevice, deviceReport } from "#lib/runtime/device.js";
 import { refused } from "../support/errors.js";
 import { smallFeature } from "./small_features.js";
 
-const test = suite("arm64 processor without BFDOT");
+const test = suite("arm64 processor without BFMMLA");
 
 test("neon is chosen, and bf16 is refused with the reason", async () => {
   const { isa, isas, bf16 } = deviceReport();

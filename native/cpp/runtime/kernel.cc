@@ -78,7 +78,7 @@ bool backend_supported(Backend backend) {
   if (backend == Backend::avx2) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 #endif
   if (backend == Backend::neon) return true;  // every arm64 processor has it, and no other build
-  if (backend == Backend::neon_bf16) return has_bfdot();
+  if (backend == Backend::neon_bf16) return has_bfmmla();
   return backend == Backend::portable || backend == Backend::cuda || backend == Backend::cuda_emulated;
 }
 
@@ -91,7 +91,8 @@ const char* bf16_refusal(Backend backend) {
     return made_by_intel() ? "this processor's AVX512-BF16 is slower than f32" : nullptr;
   }
 #endif
-  // A BFDOT has twice the products of an instruction for f32. Whether it is faster, no arm64 processor has shown yet.
+  // A BFMMLA has four times the products of an instruction for f32. Whether it is faster, no arm64 processor has shown
+  // yet.
   if (backend == Backend::neon_bf16) return nullptr;
   return "the processor or the instruction set has no bf16 products (AMX, AVX512-BF16, or BF16 of arm64)";
 }

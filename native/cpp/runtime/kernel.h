@@ -39,7 +39,7 @@ struct Kernel {
 // The backends: the instruction sets that the CPU kernels are compiled for, from narrow to wide, then CUDA and its
 // emulation. There is one table of kernels per backend, filled by static registration: VIDEOCLIP_KERNEL at the end of
 // each cpu/<op>.cc, VIDEOCLIP_CUDA_KERNEL at the end of each cuda/<op>.cu. `amx` has its own kernels for products of
-// bf16, on Intel's matrix unit, `amx_emulated` the same with that unit in software, and `neon_bf16` with BFDOT; all
+// bf16, on Intel's matrix unit, `amx_emulated` the same with that unit in software, and `neon_bf16` with BFMMLA; all
 // others are those of `base`.
 enum class Backend : int {
   amx_emulated = 0,

@@ -8,8 +8,8 @@
 
 namespace videoclip {
 
-// Whether this arm64 processor multiplies pairs of bf16 (FEAT_BF16: BFDOT). The system is asked once.
-inline bool has_bfdot() {
+// Whether this arm64 processor multiplies pairs of bf16 (FEAT_BF16: BFMMLA). The system is asked once.
+inline bool has_bfmmla() {
 #if defined(__aarch64__) && defined(__linux__)
   constexpr unsigned long kBf16 = 1ul << 14;  // HWCAP2_BF16, which older headers lack
   static const bool has = (getauxval(AT_HWCAP2) & kBf16) != 0;

@@ -1,6 +1,6 @@
 #pragma once
 // Sums of products of bf16 by vectors. A sum runs over (tap, pair) in that order from zero; of a pair, the second
-// product is added first, as by the instruction vdpbf16ps; BFDOT of arm64 adds the two products to each other first.
+// product is added first, as by the instruction vdpbf16ps; BFMMLA of arm64 adds the two products to each other first.
 // It does not depend on the tile, the batch or the threads.
 #include "cpu/gemm/gemm_tile.h"
 #include "cpu/primitives/storage.h"
@@ -53,15 +53,12 @@ __attribute__((noinline)) void bf16_product_plain(const Bf16* const* rows, int64
 template <int kVectors>
 __attribute__((noinline)) void bf16_product_dot(const Bf16* const* rows, int64_t taps, int64_t pairs, const float* b,
                                                 float* sums) {
-  Vec c[kBf16Rows][kVectors] = {};
+  PairSums<kVectors, kBf16Rows> c;
   for (int64_t tap = 0; tap < taps; ++tap, b += pairs * kVectors * kLanes) {
     const Bf16* const* a = rows + tap * kBf16Rows;
-    if (a[0]) add_pairs(c, a, pairs, b);
+    if (a[0]) c.add(a, pairs, b);
   }
-#pragma GCC unroll 14
-  for (int r = 0; r < kBf16Rows; ++r) {
-    for (int v = 0; v < kVectors; ++v) store(sums + (r * kVectors + v) * kLanes, c[r][v]);
-  }
+  c.store(sums);
 }
 #elif defined(__AVX512F__)
 template <int kVectors>

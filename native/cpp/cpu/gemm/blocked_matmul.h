@@ -45,8 +45,8 @@ struct Cut {
   }
   int64_t blocks_down(int64_t rows) const { return ceil_div(rows, tiles * kRows); }
   int64_t blocks_across(int64_t columns) const { return ceil_div(columns, panels * kPanel); }
-  // Values of a packed chunk of A, [rows][kChunk], with the rows that pack_columns_bf16 writes behind the last, and of B,
-  // [panel][kChunk * kPanel].
+  // Values of a packed chunk of A, [rows][kChunk], with the rows that pack_columns_bf16 writes behind the last, and of
+  // B, [panel][kChunk * kPanel].
   int64_t a_values() const { return (rows + kLanes) * kChunk; }
   int64_t b_values() const { return columns * kChunk; }
   size_t bytes() const { return static_cast<size_t>(entries * chunks * (a_values() + b_values())) * sizeof(T); }
@@ -139,8 +139,8 @@ inline void multiply(const T* a_block, int64_t r0, int64_t rows, int64_t run, co
   }
 }
 
-// Packs parts of both operands, and multiplies them: the columns [n0, n0 + columns) of the rows [m0, m0 + rows), for the
-// matrices [first, first + entries) of the batch and the chunks of K from k0 to k1.
+// Packs parts of both operands, and multiplies them: the columns [n0, n0 + columns) of the rows [m0, m0 + rows), for
+// the matrices [first, first + entries) of the batch and the chunks of K from k0 to k1.
 template <typename T>
 class Part {
   static constexpr bool kBf16 = sizeof(T) == 2;
