@@ -25,7 +25,8 @@ export const blockOfLayer = (layer: string): string | null => /^(?:.*?\.)??[^.]+
 /**
  * Gradients of the sum over the seeds of <value, gradient>, as more nodes of the graph that is being traced (reverse
  * mode). Only nodes between `wrt` and the seeds get gradients, so frozen parameters cost nothing. When a value is read
- * several times, its gradients are added in the order of its readers, last first: the sum is the same in every run.
+ * several times, its gradients are added in the order of its readers, last first: the sum is the same in every run. If
+ * all readers are slices that are the parts of the value, their gradients are joined.
  * @returns one tensor per `wrt`, of its shape; null where no seed depends on it
  * @throws InvalidArgumentError when an op between them has no gradient
  */
@@ -46,7 +47,9 @@ export function differentiate(
         `gradient of [${tensor.shape.join(", ")}] has shape [${gradient.shape.join(", ")}] (${tensor.node.op.name})`,
       );
     }
-    gradients.set(tensor, [...(gradients.get(tensor) ?? []), gradient]);
+    const list = gradients.get(tensor);
+    if (list) list.push(gradient);
+    else gradients.set(tensor, [gradient]);
   };
   const gradientOf = (tensor: Tensor) => {
     const list = gradients.get(tensor);

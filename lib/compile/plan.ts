@@ -198,7 +198,13 @@ function canElide(node: Node, uses: ReturnType<typeof readers>, placements: Map<
       (x) =>
         !placements.has(x!) &&
         x!.node.op !== (reshape as OpDefinition<never>) &&
-        uses.get(x!)!.every((use) => use.node?.op !== (reshape as OpDefinition<never>)),
+        !x!.node.op.dense?.includes("outputs") &&
+        uses
+          .get(x!)!
+          .every(
+            ({ node: reader }) =>
+              reader?.op !== (reshape as OpDefinition<never>) && !reader?.op.dense?.includes("inputs"),
+          ),
     )
   );
 }

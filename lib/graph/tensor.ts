@@ -89,6 +89,8 @@ export interface OpDefinition<A = unknown> {
   notOnGpu?: string | undefined;
   /** Whether a GPU of precision `tf32` rounds the operands of its products. */
   tf32?: true | undefined;
+  /** The tensors that its kernels take as dense alone: they never get a place inside the buffer of a concat. */
+  dense?: readonly ("inputs" | "outputs")[] | undefined;
   /** The op moves values of any type, also integers, without computing on them. */
   anyType?: true | undefined;
   /**

@@ -3,7 +3,10 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { createDevice } from "#lib/runtime/device.js";
 import { blockOfLayer, differentiate, type DifferentiateOptions } from "#lib/autodiff/differentiate.js";
-import { filled } from "#lib/autodiff/arithmetic.js";
+import { combined, filled, summed } from "#lib/autodiff/arithmetic.js";
+import { Optimizer } from "#lib/train/optimizer.js";
+import { traceStep } from "#lib/train/step_program.js";
+import type { Task } from "#lib/train/task.js";
 import { topK } from "#lib/ops/index.js";
 import { optimize } from "#lib/compile/passes/index.js";
 import { compile } from "#lib/runtime/compile.js";
@@ -133,6 +136,51 @@ test("gradients of slices that are all parts of a value are joined, others are p
     });
     const { d } = await program.run(given);
     assert.equal([...d], [...want], name);
+  }
+  device.dispose();
+});
+
+test("parts of a joined gradient that are gradients of parameters too reach the optimizer", async () => {
+  const device = createDevice({ device: "cpu" });
+  const task: Task = {
+    forward: ({ x }) => {
+      const wide = parameter("wide", [5, 6]);
+      const first = combined(nn.slice(wide, [0, 0], [5, 3]), parameter("narrow", [5, 3]), "add");
+      const product = combined(combined(first, nn.slice(wide, [0, 3], [5, 3]), "mul"), x, "mul");
+      return { loss: nn.reshape(summed(product, [0, 1]), [1]) };
+    },
+  };
+  const x = hashValues("parts", "x", 15);
+  const batch = { inputs: { x: { data: x, shape: [5, 3] } }, examples: 1 };
+  const optimizer = new Optimizer({ kind: "sgd", momentum: 0 });
+  const { graph, trained } = traceStep(task, batch, optimizer, "whole");
+  const before: Record<string, Float32Array> = {};
+  for (const { key, shape } of trained)
+    device.parameters.set(key, shape, (before[key] = hashParameter("parts/", key, shape)));
+  optimizer.allocateState(device, trained);
+  await compile(graph, device).run({
+    x,
+    ...optimizer.scalars(
+      trained.map(({ key }) => key),
+      1,
+      0.5,
+    ),
+    loss_scale: 1,
+  });
+  const { wide, narrow } = before;
+  const at = (row: number, column: number) => row * 3 + column;
+  for (let row = 0; row < 5; row++) {
+    for (let c = 0; c < 3; c++) {
+      const [low, high] = [wide[row * 6 + c], wide[row * 6 + 3 + c]];
+      const near = (key: string, i: number, want: number) => {
+        const got = device.parameters.get(key)[i];
+        assert.ok(Math.abs(got - want) < 1e-6, `${key} ${row} ${c}: ${got} against ${want}`);
+      };
+      const v = x[at(row, c)];
+      near("narrow", at(row, c), narrow[at(row, c)] - 0.5 * high * v);
+      near("wide", row * 6 + c, low - 0.5 * high * v);
+      near("wide", row * 6 + 3 + c, high - 0.5 * (low + narrow[at(row, c)]) * v);
+    }
   }
   device.dispose();
 });

@@ -40,6 +40,8 @@ for (const op of [matmul, matmulBf16]) {
     ["rows", 1, 4200, 40, 300],
     ["columns", 1, 20, 4130, 300],
     ["rows and columns", 1, 4110, 4120, 40],
+    ["rows and chunks of K", 1, 4200, 40, 1300],
+    ["columns and chunks of K", 1, 40, 4200, 1300],
     ["chunks of K", 1, 60, 70, 70_000],
     ["matrices of a batch", 300, 33, 35, 270],
   ] as const) {
@@ -51,6 +53,8 @@ for (const op of [matmul, matmulBf16]) {
         const width = Math.min(N, 64);
         for (const [n, m, column] of [
           [0, 0, 0],
+          [0, Math.floor(M / 2) - 1, 0],
+          [0, Math.floor(M / 2), N - width],
           [batch - 1, M - 1, N - width],
         ]) {
           const row = cut(matrixOf(a, n), form.transposeA, m, m + 1);

@@ -73,6 +73,7 @@ function reference([x, dy]: (Array64 | null)[], a: Conv3dGradWeightAttrs): Array
 export const conv3dGradWeight = defineOp<Conv3dGradWeightAttrs>({
   name: "conv3d_grad_weight",
   operands: [{ name: "x" }, { name: "dy" }],
+  dense: ["outputs"],
   shape,
   layout: layout({ groups: "int", kernel: "int[3]", stride: "int[3]", low: "int[3]" }),
   reference,

@@ -34,6 +34,7 @@ function reference([weight]: (Array64 | null)[], { groups }: { groups: number })
 export const transposeConvWeight: OpDefinition<{ groups: number }> = defineOp<{ groups: number }>({
   name: "transpose_conv_weight",
   operands: [{ name: "weight" }],
+  dense: ["inputs", "outputs"],
   shape,
   layout: layout({ groups: "int" }),
   reference,

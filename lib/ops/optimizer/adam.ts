@@ -40,6 +40,7 @@ export const adam = defineOp<AdamAttrs>({
   operands: [{ name: "learning rates" }, { name: "scaler state" }],
   repeated: [{ name: "parameter" }, { name: "gradient" }, { name: "first moment" }, { name: "second moment" }],
   storage: "f32",
+  dense: ["inputs", "outputs"],
   shape: (inputs) => {
     checkVector("adam", "learning rates", inputs[0], [3]);
     checkVector("adam", "scaler state", inputs[1], SCALER_STATE_SHAPE);

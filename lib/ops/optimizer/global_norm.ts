@@ -18,6 +18,7 @@ export const globalNorm = defineOp<GlobalNormAttrs>({
   operands: [{ name: "unscale" }],
   repeated: [{ name: "gradient" }],
   storage: "f32",
+  dense: ["inputs", "outputs"],
   shape: (inputs) => {
     checkVector("global_norm", "unscale", inputs[0], [1]);
     tensorGroups("global_norm", inputs, 1, ["gradient"]);

@@ -11,6 +11,7 @@ export const keepFinite = defineOp<Record<string, never>>({
   operands: [{ name: "scaler state" }],
   repeated: [{ name: "old" }, { name: "next" }],
   storage: "f32",
+  dense: ["inputs", "outputs"],
   shape: (inputs) => {
     checkVector("keep_finite", "scaler state", inputs[0], SCALER_STATE_SHAPE);
     return tensorGroups("keep_finite", inputs, 1, ["old", "next"]).map(([old]) => old);

@@ -31,6 +31,7 @@ export const sgdMomentum = defineOp<SgdMomentumAttrs>({
   operands: [{ name: "learning rate" }, { name: "scaler state" }],
   repeated: [{ name: "parameter" }, { name: "gradient" }, { name: "buffer" }],
   storage: "f32",
+  dense: ["inputs", "outputs"],
   shape: (inputs) => {
     checkVector("sgd_momentum", "learning rate", inputs[0], [1]);
     checkVector("sgd_momentum", "scaler state", inputs[1], SCALER_STATE_SHAPE);

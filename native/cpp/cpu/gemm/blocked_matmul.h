@@ -1,7 +1,7 @@
 #pragma once
 // Products of a batch of matrices, in f32 or with operands that are rounded to bf16. All threads pack parts of both
 // operands into the workspace; then they multiply blocks of them. Each value is thus packed once, except in products
-// that are larger than the workspace.
+// that are larger than the workspace, and a B that all matrices of a batch share, which is packed for each of them.
 #include <algorithm>
 
 #include "cpu/gemm/pack_bf16.h"
@@ -11,7 +11,7 @@
 namespace videoclip {
 namespace VIDEOCLIP_ISA {
 // K is divided into chunks of this length, whose sums are added in order, so that an output depends on its row of A and
-// its column of B alone. A panel of a chunk stays in the L1 cache, or half of it in f32.
+// its column of B alone. With AVX-512 a panel of a chunk has 16 KiB in bf16 and 32 KiB in f32, with AVX2 half of that.
 constexpr int64_t kChunk = 256;
 template <typename T>
 constexpr int64_t kMaxTiles = kRowsOf<T> > 16 ? 8 : 16;  // tiles per block: with its panels it stays in the L2 cache

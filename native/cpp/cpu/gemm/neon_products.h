@@ -53,6 +53,8 @@ inline __attribute__((always_inline)) void add_products(Vec (&c)[kRows][kVectors
 // with the accumulator are rounded to odd.
 template <int kVectors, int kRows>
 class PairSums {
+  static_assert(kRows % 2 == 0, "an accumulator has two rows");
+
  public:
   // Adds rows a, of `pairs` pairs of bf16 each, times b [pairs][kVectors kLanes] words of two.
   inline __attribute__((always_inline)) void add(const Bf16* const* a, int64_t pairs, const float* b) {
