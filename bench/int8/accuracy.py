@@ -60,7 +60,7 @@ def axis_of(node, weight):
 
 
 def rounded(model, operand, weight, skips=lambda node, weights: False):
-    """The model with the operands of its products replaced by operand(name, add), and weights by weight(values, axis)."""
+    """The model with weights replaced by weight(values, axis), and other operands by the last of the nodes operand(name, to, constant)."""
     model, nodes, known = copy.deepcopy(model), [], {}
     weights = weights_of(model)
 
