@@ -7,7 +7,8 @@ import { combined, filled, summed } from "#lib/autodiff/arithmetic.js";
 import { Optimizer } from "#lib/train/optimizer.js";
 import { traceStep } from "#lib/train/step_program.js";
 import type { Task } from "#lib/train/task.js";
-import { topK } from "#lib/ops/index.js";
+import { conv3d, conv3dAttrs, topK } from "#lib/ops/index.js";
+import { evaluate64 } from "#lib/graph/evaluate64.js";
 import { optimize } from "#lib/compile/passes/index.js";
 import { compile } from "#lib/runtime/compile.js";
 import type { Tensor } from "#lib/graph/tensor.js";
@@ -181,6 +182,38 @@ test("parts of a joined gradient that are gradients of parameters too reach the 
       near("wide", row * 6 + c, low - 0.5 * high * v);
       near("wide", row * 6 + 3 + c, high - 0.5 * (low + narrow[at(row, c)]) * v);
     }
+  }
+  device.dispose();
+});
+
+test("joined gradients of weights equal their references, depthwise and not", async () => {
+  const device = createDevice({ device: "cpu" });
+  for (const groups of [1, 16]) {
+    const graph = trace(() => {
+      const x = input("x", [1, 2, 5, 5, 16]);
+      const wide = input("wide", [16, 16 / groups, 1, 1, 6]);
+      const weightOf = (at: number) => nn.slice(wide, [0, 0, 0, 0, at], [16, 16 / groups, 1, 1, 3]);
+      const seeds = [0, 3].map((at) => {
+        const attrs = conv3dAttrs({ outChannels: 16, kernel: [1, 1, 3], low: [0, 0, 1], high: [0, 0, 1], groups });
+        const [value] = applyOp(conv3d, [x, weightOf(at), null, null, null], attrs);
+        return { value, gradient: input(`g${at}`, value.shape) };
+      });
+      return { d: differentiate(seeds, [wide])[0]! };
+    });
+    const given = Object.fromEntries(
+      [...graph.inputs].map(([name, { shape }]) => [
+        name,
+        hashValues("weights", name, shape.reduce((a, b) => a * b)), // prettier-ignore
+      ]),
+    );
+    const exact = Object.fromEntries(
+      [...graph.inputs].map(([name, { shape }]) => [name, { shape, data: Float64Array.from(given[name]) }]),
+    );
+    const want = evaluate64(graph, exact, () => assert.unreachable() as never).d.data;
+    const program = compile(graph, device);
+    const used = Object.fromEntries([...program.inputs.keys()].map((name) => [name, given[name]]));
+    const { d } = await program.run(used);
+    d.forEach((v, i) => assert.ok(Math.abs(v - want[i]) < 1e-4, `groups ${groups}, ${i}: ${v} against ${want[i]}`));
   }
   device.dispose();
 });
