@@ -15,7 +15,7 @@ import type { Tensor } from "#lib/graph/tensor.js";
 import { applyOp, type Graph, input, parameter, trace } from "#lib/graph/trace.js";
 import { bert } from "#lib/models/text/bert.js";
 import { textConfig } from "#lib/models/text/text_config.js";
-import { crossEntropy, dropout, infoNce } from "#lib/nn/losses.js";
+import { crossEntropy, dropout, infoNce, l2Normalize } from "#lib/nn/losses.js";
 import * as nn from "#lib/nn/layers.js";
 import { hashParameter, hashValues } from "#lib/nn/random_weights.js";
 
@@ -186,37 +186,67 @@ test("parts of a joined gradient that are gradients of parameters too reach the 
   device.dispose();
 });
 
-test("joined gradients of weights equal their references, depthwise and not", async () => {
-  const device = createDevice({ device: "cpu" });
-  for (const groups of [1, 16]) {
+const weighted = (x: Tensor, weight: Tensor, groups: number): Tensor => {
+  const attrs = conv3dAttrs({ outChannels: 16, kernel: [1, 1, 3], low: [0, 0, 1], high: [0, 0, 1], groups });
+  return applyOp(conv3d, [x, weight, null, null, null], attrs)[0];
+};
+let inputs = 0;
+const another = (name: string, shape: number[], dtype?: "i32") => input(`${name}${inputs++}`, shape, dtype);
+/** What reads both halves of `wide` along its last axis, of this shape. */
+const READERS: Record<string, [number[], (low: Tensor, high: Tensor) => Tensor[]]> = {
+  "weights of convolutions": [[16, 16, 1, 1, 6], (...w) => w.map((one) => weighted(another("x", [1, 2, 5, 5, 16]), one, 1))], // prettier-ignore
+  "weights of depthwise convolutions": [[16, 1, 1, 1, 6], (...w) => w.map((one) => weighted(another("x", [1, 2, 5, 5, 16]), one, 16))], // prettier-ignore
+  "inputs of convolutions": [[1, 2, 5, 5, 32], (...x) => x.map((one) => weighted(one, another("w", [16, 16, 1, 1, 3]), 1))], // prettier-ignore
+  "inputs of depthwise convolutions": [[1, 2, 5, 5, 32], (...x) => x.map((one) => weighted(one, another("w", [16, 1, 1, 1, 3]), 16))], // prettier-ignore
+  "max-pools": [[1, 2, 6, 6, 10], (...x) => x.map((one) => nn.maxPool3d(one, [1, 3, 3], [1, 2, 2], [0, 1, 1]))],
+  "average pools": [[1, 2, 6, 6, 10], (...x) => x.map((one) => nn.avgPool(one, [2, 3, 3]))],
+  means: [[2, 2, 3, 3, 10], (...x) => x.map((one) => nn.globalMean(one))],
+  "squeezed maxima": [[4, 3, 10], (...x) => x.map((one) => nn.reduceMax(one))],
+  normalisation: [[6, 10], (...x) => x.map((one) => l2Normalize(one))],
+  permutations: [[3, 4, 10], (...x) => x.map((one) => nn.permute(one, [1, 0, 2]))],
+  "cross entropy": [[6, 10], (...x) => x.map((one) => crossEntropy(one, another("labels", [6], "i32")))],
+  InfoNCE: [[6, 10], (a, b) => [infoNce(a, b)]],
+  products: [[4, 10], (...x) => x.map((one) => combined(one, another("m", [4, 5]), "mul"))],
+};
+
+for (const [name, [shape, read]] of Object.entries(READERS)) {
+  test(`gradients of both halves of a value equal their references: ${name}`, async () => {
+    const device = createDevice({ device: "cpu" });
     const graph = trace(() => {
-      const x = input("x", [1, 2, 5, 5, 16]);
-      const wide = input("wide", [16, 16 / groups, 1, 1, 6]);
-      const weightOf = (at: number) => nn.slice(wide, [0, 0, 0, 0, at], [16, 16 / groups, 1, 1, 3]);
-      const seeds = [0, 3].map((at) => {
-        const attrs = conv3dAttrs({ outChannels: 16, kernel: [1, 1, 3], low: [0, 0, 1], high: [0, 0, 1], groups });
-        const [value] = applyOp(conv3d, [x, weightOf(at), null, null, null], attrs);
-        return { value, gradient: input(`g${at}`, value.shape) };
-      });
+      const wide = input("wide", shape);
+      const width = shape.at(-1)! / 2;
+      const half = (at: number) => nn.slice(wide, [...shape.slice(1).fill(0), at], [...shape.slice(0, -1), width]);
+      const seeds = read(half(0), half(width)).map((value, i) => ({
+        value,
+        gradient: input(`g${i}`, value.shape),
+      }));
       return { d: differentiate(seeds, [wide])[0]! };
     });
     const given = Object.fromEntries(
-      [...graph.inputs].map(([name, { shape }]) => [
-        name,
-        hashValues("weights", name, shape.reduce((a, b) => a * b)), // prettier-ignore
-      ]),
+      [...graph.inputs].map(
+        ([
+          label,
+          {
+            shape: [...sizes],
+            dtype,
+          },
+        ]) => {
+          const n = sizes.reduce((a, b) => a * b, 1);
+          return [label, dtype === "i32" ? integers(label, n, 5) : hashValues("halves", label, n)];
+        },
+      ),
     );
     const exact = Object.fromEntries(
-      [...graph.inputs].map(([name, { shape }]) => [name, { shape, data: Float64Array.from(given[name]) }]),
+      [...graph.inputs].map(([label, t]) => [label, { shape: t.shape, data: Float64Array.from(given[label]) }]),
     );
     const want = evaluate64(graph, exact, () => assert.unreachable() as never).d.data;
     const program = compile(graph, device);
-    const used = Object.fromEntries([...program.inputs.keys()].map((name) => [name, given[name]]));
+    const used = Object.fromEntries([...program.inputs.keys()].map((label) => [label, given[label]]));
     const { d } = await program.run(used);
-    d.forEach((v, i) => assert.ok(Math.abs(v - want[i]) < 1e-4, `groups ${groups}, ${i}: ${v} against ${want[i]}`));
-  }
-  device.dispose();
-});
+    d.forEach((v, i) => assert.ok(Math.abs(v - want[i]) < 1e-4, `${i}: ${v} against ${want[i]}`));
+    device.dispose();
+  });
+}
 
 test("a frozen parameter costs nothing", () => {
   const ops = (frozen: boolean) => {
